@@ -1,0 +1,161 @@
+"""What functions and a node tell each other besides events: session specs and heartbeats.
+
+Rule: both sides are level-triggered. The direct calls carry the same spec that the next heartbeat
+answer repeats, so a lost call heals by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from storage.errors import BadMessage
+
+
+def _get(raw: Mapping[str, Any], name: str, *kinds: type) -> Any:
+    value = raw.get(name)
+    if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+        wanted = " or ".join("null" if kind is type(None) else kind.__name__ for kind in kinds)
+        raise BadMessage(f"field {name!r} must be {wanted}, got {type(value).__name__}")
+    return value
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionSpec:
+    """What a node needs to run one session: body of PUT /sessions/{id}, element of a heartbeat's `run`."""
+
+    id: str
+    workspace_id: str
+    generation: int
+    linked: bool
+    """The account was linked before: its login must come back, and a QR must never be shown."""
+    fresh: bool
+    """Forget any profile on disk first: the login in it is known to be dead."""
+    start_seq: int
+    """Grows with every start the backend asked for; a node restarts when it sees a larger one."""
+    phone_number: str | None = None
+    """E.164; ask for a pairing code for this number at once."""
+    keep_alive: bool = False
+    proxy: str | None = None
+    locale: str | None = None
+
+    def to_wire(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_wire(cls, raw: object) -> SessionSpec:
+        """Raises BadMessage naming the field."""
+        if not isinstance(raw, dict):
+            raise BadMessage("a session spec is a JSON object")
+        none = type(None)
+        return cls(
+            id=_get(raw, "id", str),
+            workspace_id=_get(raw, "workspace_id", str),
+            generation=_get(raw, "generation", int),
+            linked=_get(raw, "linked", bool),
+            fresh=_get(raw, "fresh", bool),
+            start_seq=_get(raw, "start_seq", int),
+            phone_number=_get(raw, "phone_number", str, none),
+            keep_alive=_get(raw, "keep_alive", bool),
+            proxy=_get(raw, "proxy", str, none),
+            locale=_get(raw, "locale", str, none),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeldSession:
+    """One session as a node sees it, in its heartbeat."""
+
+    id: str
+    generation: int
+    start_seq: int
+    status: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Heartbeat:
+    """Body of POST /api/nodes/{id}/heartbeat."""
+
+    node_id: str
+    url: str
+    region: str | None
+    capacity: int
+    live: int
+    warm: int
+    queued: int
+    draining: bool
+    sessions: list[HeldSession]
+    """Sessions that have a browser, or are on their way to one."""
+    profiles: list[str]
+    """Session ids whose profile lies on this node's disk, running or not."""
+
+    def to_wire(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_wire(cls, raw: object) -> Heartbeat:
+        """Raises BadMessage naming the field."""
+        if not isinstance(raw, dict):
+            raise BadMessage("a heartbeat is a JSON object")
+        sessions = []
+        for element in _get(raw, "sessions", list):
+            if not isinstance(element, dict):
+                raise BadMessage("field 'sessions' must hold objects")
+            sessions.append(
+                HeldSession(
+                    id=_get(element, "id", str),
+                    generation=_get(element, "generation", int),
+                    start_seq=_get(element, "start_seq", int),
+                    status=_get(element, "status", str),
+                )
+            )
+        profiles = _get(raw, "profiles", list)
+        if not all(isinstance(profile, str) for profile in profiles):
+            raise BadMessage("field 'profiles' must hold session ids")
+        return cls(
+            node_id=_get(raw, "node_id", str),
+            url=_get(raw, "url", str),
+            region=_get(raw, "region", str, type(None)),
+            capacity=_get(raw, "capacity", int),
+            live=_get(raw, "live", int),
+            warm=_get(raw, "warm", int),
+            queued=_get(raw, "queued", int),
+            draining=_get(raw, "draining", bool),
+            sessions=sessions,
+            profiles=profiles,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeartbeatAnswer:
+    """What the node should run. Session ids it holds and finds nowhere here are left as they are:
+    unknown is not a reason to close anything."""
+
+    lease_ttl_seconds: float
+    run: list[SessionSpec]
+    close: list[str]
+    """Close the browser, keep the profile."""
+    log_out: list[str]
+    """Remove the device from the account, then close."""
+    erase: list[str]
+    """Remove the device, close, and destroy the profile."""
+
+    def to_wire(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_wire(cls, raw: object) -> HeartbeatAnswer:
+        """Raises BadMessage naming the field."""
+        if not isinstance(raw, dict):
+            raise BadMessage("a heartbeat answer is a JSON object")
+        lists: dict[str, list[str]] = {}
+        for name in ("close", "log_out", "erase"):
+            lists[name] = _get(raw, name, list)
+            if not all(isinstance(element, str) for element in lists[name]):
+                raise BadMessage(f"field {name!r} must hold session ids")
+        return cls(
+            lease_ttl_seconds=float(_get(raw, "lease_ttl_seconds", int, float)),
+            run=[SessionSpec.from_wire(element) for element in _get(raw, "run", list)],
+            **lists,
+        )
