@@ -1,0 +1,27 @@
+// Service worker: keeps the assets, whose names carry their hash. The index document always comes from the site.
+'use strict';
+const CACHE = 'assets';
+
+self.addEventListener('install', () => self.skipWaiting());
+self.addEventListener('activate', (event) => event.waitUntil(self.clients.claim()));
+
+self.addEventListener('fetch', (event) => {
+  const { pathname } = new URL(event.request.url);
+  if (event.request.method === 'GET' && pathname.startsWith('/assets/')) event.respondWith(kept(event.request));
+});
+
+async function kept(request) {
+  const cache = await caches.open(CACHE);
+  const hit = await cache.match(request);
+  if (hit) return hit;
+  const answer = await fetch(request);
+  if (answer.ok) await cache.put(request, answer.clone());
+  return answer;
+}
+
+self.addEventListener('message', (event) => {
+  event.ports[0].postMessage({
+    user_agent: self.navigator.userAgent,
+    brands: self.navigator.userAgentData?.brands ?? [],
+  });
+});
