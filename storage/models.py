@@ -110,9 +110,7 @@ Transitions = dict[tuple[SessionStatus, EventType], SessionStatus]
 TRANSITIONS: Transitions = {
     # on the way to a link
     **_from(frozenset({_S.CREATED, _S.QUEUED}), _E.SESSION_QUEUED, _S.QUEUED),
-    **_from(
-        frozenset({_S.CREATED, _S.QUEUED, _S.STARTING, _S.QR_SCANNING}), _E.SESSION_STARTING, _S.STARTING
-    ),
+    **_from(LINKING, _E.SESSION_STARTING, _S.STARTING),
     **_from(_UNSCANNED, _E.QR_CODE_GENERATED, _S.QR_SCANNING),
     **_from(_UNSCANNED, _E.PAIRING_CODE_GENERATED, _S.QR_SCANNING),
     **_from(LINKING, _E.PASSKEY_REQUIRED, _S.PASSKEY_REQUIRED),

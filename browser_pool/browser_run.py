@@ -1,0 +1,234 @@
+"""One browser of one session: found or started, loaded, and followed until it dies or all is over.
+
+Raises a SlotError for everything that ends the browser but not the session; `session_runner.py` decides
+what comes next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+
+from browser_pool import facts
+from browser_pool.errors import (
+    BrowserGone,
+    BrowserRefused,
+    LoadTimedOut,
+    NotRunning,
+    PageBroken,
+    PageUnreachable,
+    QrTimedOut,
+)
+from browser_pool.journal import BrowserMark
+from browser_pool.link_tracker import Act, LinkTracker, Outcome, Report
+from browser_pool.profile import Profile
+from browser_pool.session_ledger import SessionLedger
+from browser_pool.slot import Slot
+from browser_pool.start_queue import Place
+from browser_pool.workshop import Workshop
+from storage.events import EventType
+from storage.models import Phase, SessionStatus
+
+log = logging.getLogger(__name__)
+
+NEW_REF_DEADLINE = timedelta(seconds=5)
+"""A refresh that brought no new QR by then did not work; the page is loaded anew instead."""
+PAIRING_CODE_LENGTH = 8
+FIRST_RETRY_SECONDS = 0.5
+LONGEST_RETRY_SECONDS = 5.0
+"""Between two tries to reach a site that does not answer, within one load."""
+
+
+class BrowserRun:
+    """`attach` or `open`, then `follow`; `slot` is there from then on."""
+
+    def __init__(self, shop: Workshop, profile: Profile, tracker: LinkTracker, ledger: SessionLedger) -> None:
+        self.slot: Slot | None = None
+        self.ended = False
+        """The session is over, not only this browser."""
+        self.pairing_for: str | None = None
+        """Ask for a code for this number as soon as the page can give one."""
+        self._shop = shop
+        self._profile = profile
+        self._tracker = tracker
+        self._ledger = ledger
+        self._page_spoke = False
+        self._new_ref_due: float | None = None
+
+    @property
+    def _id(self) -> str:
+        return self._ledger.spec.id
+
+    async def attach(self, mark: BrowserMark) -> bool:
+        """Take over the browser an earlier pool left, without reloading its page. False when it is gone."""
+        self.slot = await Slot.attach(self._shop.slots, self._shop.driver, self._profile, mark)
+        if self.slot is None:
+            return False
+        log.info("browser_attached", extra={"session_id": self._id, "pid": mark.pid})
+        if not self._tracker.is_linked:
+            self._tracker.start_waiting_for_scan()
+        return True
+
+    async def open(self, proxy: str | None) -> None:
+        """Start a browser and bring its page to a QR, or to the login in its profile. Raises SlotError."""
+        async with self._shop.starts.turn(self._on_place):
+            self._ledger.timer.begin()
+            self.say_starting(Phase.LAUNCHING)
+            slot = await Slot.open(self._shop.slots, self._shop.driver, self._profile, proxy)
+            self.slot, self._ledger.mark = slot, slot.mark
+            self._ledger.timer.mark("launch")
+            self.say_starting(Phase.LOADING)
+            await self._load(slot)
+            self._ledger.timer.mark("load")
+            if not self._tracker.is_linked:
+                await self._first_qr(slot)
+
+    async def _load(self, slot: Slot) -> None:
+        limit = self._shop.load_timeout.total_seconds()
+        self._page_spoke = False
+        try:
+            async with asyncio.timeout(limit):
+                await self._navigate(slot, limit)
+                await self.follow(lambda: self._page_spoke)
+        except TimeoutError as error:
+            raise LoadTimedOut(f"WhatsApp Web was not ready after {limit:g} s") from error
+
+    async def _navigate(self, slot: Slot, limit: float) -> None:
+        """Try until the site answers. Raises PageUnreachable when there is no time for another try."""
+        pause, clock = FIRST_RETRY_SECONDS, self._shop.clock
+        deadline = clock.monotonic() + limit
+        while True:
+            try:
+                return await slot.navigate()
+            except PageUnreachable:
+                if clock.monotonic() + pause >= deadline:
+                    raise
+            await asyncio.sleep(pause)
+            pause = min(LONGEST_RETRY_SECONDS, pause * 2)
+
+    async def _first_qr(self, slot: Slot) -> None:
+        if not self._tracker.shows_qr and slot is self.slot:
+            self.say_starting(Phase.WAITING_FOR_QR)
+        limit = self._shop.first_qr_timeout.total_seconds()
+        try:
+            async with asyncio.timeout(limit):
+                await self.follow(lambda: self._tracker.shows_qr or self._tracker.is_linked)
+        except TimeoutError as error:
+            raise QrTimedOut(f"WhatsApp Web showed no QR within {limit:g} s") from error
+
+    async def follow(self, reached: Callable[[], bool]) -> None:
+        """Turn facts into events until `reached`, or until the session is over. Raises SlotError."""
+        slot = self.living_slot()
+        while not (self.ended or reached()):
+            try:
+                async with asyncio.timeout(self._seconds_to_deadline()):
+                    fact = await slot.facts.get()
+            except TimeoutError:
+                fact = None
+            if fact is not None:
+                await self._on_fact(slot, fact)
+            elif slot.lost and not await slot.reattach():
+                raise BrowserGone("the browser or its page died")
+            await self._do(slot, self._tracker.on_time())
+            await self._expect_new_ref(slot)
+
+    def living_slot(self) -> Slot:
+        """Raises NotRunning while there is none."""
+        if self.slot is None:
+            raise NotRunning(f"session {self._id} has no browser yet; it is {self._tracker.status}")
+        return self.slot
+
+    def _seconds_to_deadline(self) -> float | None:
+        dues = [due for due in (self._tracker.next_deadline(), self._new_ref_due) if due is not None]
+        return max(0.0, min(dues) - self._shop.clock.monotonic()) if dues else None
+
+    async def _on_fact(self, slot: Slot, fact: facts.Fact) -> None:
+        match fact:
+            case facts.Foreign(refuses_browser=True):
+                raise BrowserRefused("WhatsApp Web says that it does not support this browser")
+            case facts.Foreign():
+                raise PageBroken("what answered is not WhatsApp Web: it has no module system")
+            case facts.LookupFailed():
+                log.warning("page_lookup_failed", extra={"session_id": self._id, "what": fact.what})
+            case facts.Loaded(version=version, missing=missing):
+                extra = {"session_id": self._id, "web_version": version, "missing": list(missing)}
+                log.info("page_loaded", extra=extra)
+                self._page_spoke = True
+            case facts.RefShown():
+                self._page_spoke = True
+                self._new_ref_due = None
+        await self._do(slot, self._tracker.on_fact(fact))
+        if isinstance(fact, facts.RefShown) and self.pairing_for is not None:
+            phone_number, self.pairing_for = self.pairing_for, None
+            await self._try_pairing(phone_number)
+
+    async def _do(self, slot: Slot, outcomes: Iterable[Outcome]) -> None:
+        for outcome in outcomes:
+            match outcome:
+                case Report(type=EventType.SESSION_READY):
+                    # ready means: from now on kill -9 loses nothing, and localStorage is not on disk yet
+                    await slot.save_local_storage()
+                    self._ledger.write(outcome)
+                case Report():
+                    self._ledger.write(outcome)
+                case Act.END:
+                    self.ended = True
+                case Act.REFRESH_REF:
+                    await self.refresh_ref()
+                case Act.TAKE_OVER:
+                    await self._try_call(slot, "takeOver")
+
+    # ---- asking the page
+
+    async def refresh_ref(self) -> None:
+        """Ask for a new QR; that it came is checked, because a page may take the call and do nothing."""
+        if self._new_ref_due is None:
+            self._new_ref_due = self._shop.clock.monotonic() + NEW_REF_DEADLINE.total_seconds()
+            await self._try_call(self.living_slot(), "refreshRef")
+
+    async def _expect_new_ref(self, slot: Slot) -> None:
+        if self._new_ref_due is None or self._shop.clock.monotonic() < self._new_ref_due:
+            return
+        self._new_ref_due = None
+        if not self._tracker.waits_for_scan:
+            return
+        log.warning("ref_not_refreshed", extra={"session_id": self._id, "then": "the page is loaded anew"})
+        self._tracker.new_browser()
+        await self._load(slot)
+        await self._first_qr(slot)
+
+    async def request_pairing_code(self, phone_number: str) -> None:
+        """Get a code for a number (E.164). Raises NotRunning, PageBroken, BrowserGone."""
+        code = await self.living_slot().call("requestPairingCode", phone_number.lstrip("+"))
+        letters = code.replace("-", "") if isinstance(code, str) else ""
+        if len(letters) != PAIRING_CODE_LENGTH:
+            raise PageBroken("requestPairingCode: the page gave no code of 8 characters")
+        self._ledger.write(self._tracker.pairing_code(f"{letters[:4]}-{letters[4:]}", phone_number))
+
+    async def _try_pairing(self, phone_number: str) -> None:
+        try:
+            await self.request_pairing_code(phone_number)
+        except PageBroken as error:
+            log.warning("pairing_code_failed", extra={"session_id": self._id, "why": str(error)})
+
+    async def _try_call(self, slot: Slot, name: str) -> None:
+        try:
+            await slot.call(name)
+        except PageBroken as error:
+            log.warning("page_call_failed", extra={"session_id": self._id, "call": name, "why": str(error)})
+
+    # ---- telling how the start goes
+
+    def say_starting(self, phase: Phase) -> None:
+        """Honest progress, once for each phase."""
+        if self._ledger.phase is phase and self._tracker.status is SessionStatus.STARTING:
+            return
+        type_ = EventType.SESSION_PROGRESSED if self._tracker.is_linked else EventType.SESSION_STARTING
+        self._ledger.write(self._tracker.report(type_, phase=phase))
+
+    def _on_place(self, place: Place) -> None:
+        if self._tracker.status in (SessionStatus.CREATED, SessionStatus.QUEUED):
+            waits = {"position": place.position, "estimated_wait_ms": place.estimated_wait_ms}
+            self._ledger.write(self._tracker.report(EventType.SESSION_QUEUED, **waits))

@@ -1,0 +1,259 @@
+"""One Chromium process: spawned apart from the pool, found again after the pool died, watched, ended.
+
+It runs in a session of its own, so no signal meant for the pool reaches it, with a debugging port on
+loopback. Playwright attaches later (`driver.py`); killing Playwright or the pool leaves it running.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import re
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+from browser_pool.confinement import Confinement
+from browser_pool.errors import LaunchFailed
+from browser_pool.journal import BrowserMark
+from browser_pool.profile import Profile
+from storage.errors import ConfigError
+
+log = logging.getLogger(__name__)
+
+MARK = "--linkpool-profile="
+"""Chromium ignores switches it does not know; this one tells us in /proc whose browser it is."""
+
+FLAGS = [
+    "--headless",
+    "--remote-debugging-address=127.0.0.1",
+    "--remote-debugging-port=0",
+    # memory, measured at 10 sessions: 157 MB a slot without these three lines, 137 MB with them
+    "--disable-gpu",
+    "--in-process-gpu",
+    "--js-flags=--max-semi-space-size=2 --optimize-for-size",
+    # a page that nobody looks at must keep its timers, or the socket's pings come late
+    "--disable-background-timer-throttling",
+    "--disable-renderer-backgrounding",
+    "--disable-backgrounding-occluded-windows",
+    # navigator.webdriver is false in an ordinary browser
+    "--disable-blink-features=AutomationControlled",
+    # nothing but WhatsApp is spoken to
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-domain-reliability",
+    "--disable-sync",
+    "--disable-extensions",
+    "--disable-default-apps",
+    "--disable-breakpad",
+    "--no-pings",
+    "--no-first-run",
+    "--no-default-browser-check",
+    "--metrics-recording-only",
+    "--password-store=basic",
+    "--deny-permission-prompts",
+    "--mute-audio",
+    "--hide-scrollbars",
+    "--window-size=1280,800",
+    "--lang=en-US",
+]
+FEATURES_ON = "NetworkServiceInProcess2"
+FEATURES_OFF = "MediaRouter,OptimizationHints,Translate,InterestFeedContentSuggestions"
+SMALL_SHM_BYTES = 512 * 1024 * 1024
+"""Docker's default /dev/shm is 64 MB, which one page fills; below this Chromium uses files instead."""
+PORT_POLL_SECONDS = 0.005
+"""The port appears in a file, without an event; 65 ms after the spawn, measured."""
+
+
+class Chromium:
+    """A running browser process, our child or one that an earlier pool left."""
+
+    def __init__(self, mark: BrowserMark, child: asyncio.subprocess.Process | None) -> None:
+        self.mark = mark
+        self._child = child
+        self.exited = asyncio.Event()
+        self._tell: list[Callable[[], None]] = []
+        self._pidfd = os.pidfd_open(mark.pid)
+        asyncio.get_running_loop().add_reader(self._pidfd, self._on_exit)
+
+    @property
+    def endpoint(self) -> str:
+        """Where Playwright attaches."""
+        return f"http://127.0.0.1:{self.mark.port}"
+
+    @classmethod
+    async def spawn(
+        cls, executable: str, profile: Profile, confinement: Confinement, user_agent: str, proxy: str | None
+    ) -> Chromium:
+        """Start a browser on the profile and wait for its port. The caller bounds the wait.
+
+        Raises ProfileBusy, LaunchFailed.
+        """
+        profile.prepare(confinement.uid)
+        user_data_dir = confinement.user_data_dir(profile.user_data_dir)
+        command = [executable, *FLAGS, f"--user-data-dir={user_data_dir}", f"--user-agent={user_agent}"]
+        command += [f"--enable-features={FEATURES_ON}", f"--disable-features={FEATURES_OFF}"]
+        if not confinement.sandboxed:
+            command.append("--no-sandbox")
+        if _shm_bytes() < SMALL_SHM_BYTES:
+            command.append("--disable-dev-shm-usage")
+        if proxy:
+            command.append(f"--proxy-server={proxy}")
+        command += [f"{MARK}{profile.root}", "about:blank"]
+        with profile.locked() as lock, profile.log_path.open("wb") as output:
+            child = await asyncio.create_subprocess_exec(
+                *confinement.command(profile.user_data_dir, command),
+                cwd="/",
+                env={"HOME": user_data_dir, "PATH": os.defpath, "LANG": "C.UTF-8"},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                pass_fds=[lock],
+            )
+        port_file = profile.user_data_dir / "DevToolsActivePort"
+        try:
+            while (port := _read_port(port_file)) is None:
+                if child.returncode is not None:
+                    tail = profile.log_path.read_text(errors="replace")[-400:]
+                    raise LaunchFailed(f"Chromium exited with {child.returncode} at start: {tail}")
+                await asyncio.sleep(PORT_POLL_SECONDS)
+            started = process_started(child.pid)
+            if started is None:
+                raise LaunchFailed("Chromium died right after it opened its port")
+        except BaseException:
+            kill_group(child.pid)
+            await child.wait()
+            raise
+        return cls(BrowserMark(pid=child.pid, started=started, port=port), child)
+
+    @classmethod
+    def find(cls, mark: BrowserMark) -> Chromium | None:
+        """The browser an earlier pool left, or None when it is gone."""
+        if process_started(mark.pid) != mark.started:
+            return None
+        try:
+            return cls(mark, None)
+        except ProcessLookupError:
+            return None
+
+    def on_exit(self, tell: Callable[[], None]) -> None:
+        """Have `tell` called once when the process is gone."""
+        if self.exited.is_set():
+            tell()
+        else:
+            self._tell.append(tell)
+
+    def _on_exit(self) -> None:
+        asyncio.get_running_loop().remove_reader(self._pidfd)
+        os.close(self._pidfd)
+        self.exited.set()
+        for tell in self._tell:
+            tell()
+
+    def forget(self) -> None:
+        """Stop watching a browser that is left running."""
+        if not self.exited.is_set():
+            asyncio.get_running_loop().remove_reader(self._pidfd)
+            os.close(self._pidfd)
+            self.exited.set()
+            if self._child is not None:
+                # Popen would warn about a child that outlives it; that is the point here
+                self._child._transport.get_extra_info("subprocess").returncode = 0  # type: ignore[attr-defined]
+
+    async def kill(self) -> None:
+        """End the whole process group at once and wait until it is gone."""
+        if not self.exited.is_set():
+            kill_group(self.mark.pid)
+        await self.wait()
+
+    async def wait(self) -> None:
+        """Wait for the process to be gone, reap it, and sweep what it left in its group."""
+        await self.exited.wait()
+        if self._child is not None:
+            await self._child.wait()
+        kill_group(self.mark.pid)
+
+
+def kill_group(pid: int) -> None:
+    """SIGKILL to a browser and its zygotes and renderers."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)
+
+
+def process_started(pid: int) -> int | None:
+    """Start time of a process in clock ticks since boot; None when it is gone or a zombie."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    fields = text.rpartition(")")[2].split()
+    return None if fields[0] in "ZX" else int(fields[19])
+
+
+def browsers_of(data_dir: Path) -> dict[int, str]:
+    """pid → session id of every browser that runs on a profile below this directory."""
+    found = {}
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            arguments = (entry / "cmdline").read_bytes().decode(errors="replace").split("\0")
+        except (FileNotFoundError, ProcessLookupError, PermissionError):
+            continue
+        for argument in arguments:
+            path = Path(argument.removeprefix(MARK))
+            if argument.startswith(MARK) and path.parent.parent == data_dir:
+                found[int(entry.name)] = path.name
+    return found
+
+
+def find_executable(configured: str | None) -> str:
+    """The headless shell's own binary. Debian's /usr/bin entry is a script that forks, and a pid that
+    is not the browser's is of no use, so scripts are read for the binary they start. Raises ConfigError.
+    """
+    names = ("chromium-headless-shell", "headless_shell", "chrome-headless-shell")
+    found = (
+        configured or next((path for path in map(shutil.which, names) if path), None) or _playwrights_shell()
+    )
+    if found is None or not os.access(found, os.X_OK):
+        raise ConfigError(
+            [
+                f"CHROMIUM_PATH: no Chromium headless shell at {found or 'any usual place'}; run"
+                " `make setup`, or `apt-get install chromium-headless-shell`, or name one"
+            ]
+        )
+    with Path(found).open("rb") as file:
+        start = file.read(4096)
+    if start.startswith(b"#!"):
+        for candidate in re.findall(rb"/[\w./-]+", start.partition(b"\n")[2]):
+            path: str = candidate.decode()
+            if os.access(path, os.X_OK) and Path(path).is_file():
+                return path
+    return found
+
+
+def _playwrights_shell() -> str | None:
+    root = Path("~/.cache/ms-playwright").expanduser()
+    shells = sorted(root.glob("chromium_headless_shell-*/chrome-*/*headless*shell"))
+    return str(shells[-1]) if shells else None
+
+
+def _read_port(path: Path) -> int | None:
+    try:
+        lines = path.read_text().splitlines()
+    except FileNotFoundError:
+        return None
+    return int(lines[0]) if len(lines) >= 2 else None
+
+
+def _shm_bytes() -> int:
+    try:
+        status = os.statvfs("/dev/shm")  # noqa: S108 - the kernel's shared memory, not a temporary file
+    except FileNotFoundError:
+        return 0
+    return status.f_blocks * status.f_frsize

@@ -1,0 +1,161 @@
+"""What a node is told by its environment. Read once, in `__main__`; values are passed on, not the config."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+
+from storage.errors import ConfigError
+
+REAL_SITE = "https://web.whatsapp.com/"
+MIN_SECRET_LENGTH = 32
+"""A random secret of 32 hex digits carries 128 bits; shorter ones are guesses waiting."""
+
+
+class OnStop(StrEnum):
+    """What SIGTERM does to the browsers."""
+
+    CLOSE = "close"
+    KEEP = "keep"
+    DRAIN = "drain"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PoolConfig:
+    """Everything a node can be told. `from_env` reports all problems at once."""
+
+    node_id: str
+    """Name of this node in the registry; stable over restarts, unique in the deployment."""
+    pool_secret: str
+    """Shared with the functions: signs events and heartbeats, and is the bearer token of the control API."""
+    pool_host: str
+    """Address the control API binds; loopback unless functions run elsewhere."""
+    pool_port: int
+    """Port of the control API."""
+    pool_url: str
+    """Where the functions reach the control API."""
+    functions_url: str
+    """Where this node reports events and heartbeats."""
+    data_dir: Path
+    """Profiles, journal and outbox of this node."""
+    whatsapp_web_url: str
+    """The page that slots open; the stand-in in tests."""
+    region: str | None
+    """Free text; placement prefers equal ones."""
+    max_slots: int
+    """Most browsers at a time; 140 MB each, measured."""
+    start_concurrency: int
+    """Browsers starting at once; more only makes all of them slower."""
+    qr_timeout: timedelta
+    """Nobody scanned for this long: the session expires and its browser is freed."""
+    launch_timeout: timedelta
+    """Chromium answering on its debugging port; the seeds' 30 s, measured 0.1 s."""
+    load_timeout: timedelta
+    """WhatsApp Web's modules or its QR there; the seeds' 30 s."""
+    first_qr_timeout: timedelta
+    """From loaded to the first QR."""
+    link_timeout: timedelta
+    """From the scan to a socket that is connected."""
+    heartbeat_every: timedelta
+    """How often this node reports; a third of a lease or less."""
+    on_stop: OnStop
+    """What SIGTERM does: close browsers, keep them for the next process, or hand sessions over."""
+    chromium_path: str | None
+    """The headless shell; found on PATH when empty."""
+    chromium_uid: int
+    """Unprivileged uid for Chromium when the pool is root. In a range no distribution hands out."""
+    chromium_sandbox: bool
+    """Off only where the kernel forbids user namespaces; said loudly."""
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> PoolConfig:
+        """Raises ConfigError with every problem."""
+        reader = _Reader(environ)
+        functions_port = reader.integer("FUNCTIONS_PORT", 8000, 1, 65535)
+        pool_port = reader.integer("POOL_PORT", 8100, 1, 65535)
+        host = reader.text("POOL_HOST", "127.0.0.1")
+        qr_timeout = reader.seconds("QR_TIMEOUT_SECONDS", 300)
+        config = cls(
+            node_id=reader.text("NODE_ID", socket.gethostname() or "node"),
+            pool_secret=reader.secret("POOL_SECRET"),
+            pool_host=host,
+            pool_port=pool_port,
+            pool_url=reader.url("POOL_URL", f"http://127.0.0.1:{pool_port}"),
+            functions_url=reader.url("FUNCTIONS_URL", f"http://127.0.0.1:{functions_port}"),
+            data_dir=Path(reader.text("DATA_DIR", "./data")).absolute(),
+            whatsapp_web_url=reader.url("WHATSAPP_WEB_URL", REAL_SITE) + "/",
+            region=environ.get("REGION") or None,
+            max_slots=reader.integer("MAX_SLOTS", 20, 1, 10_000),
+            start_concurrency=reader.integer("START_CONCURRENCY", 3, 1, 1000),
+            qr_timeout=qr_timeout,
+            launch_timeout=reader.seconds("LAUNCH_TIMEOUT_SECONDS", 30),
+            load_timeout=reader.seconds("LOAD_TIMEOUT_SECONDS", 30),
+            first_qr_timeout=min(reader.seconds("FIRST_QR_TIMEOUT_SECONDS", 30), qr_timeout),
+            link_timeout=reader.seconds("LINK_TIMEOUT_SECONDS", 120),
+            heartbeat_every=reader.seconds("HEARTBEAT_SECONDS", 2),
+            on_stop=OnStop(reader.choice("ON_STOP", "close", [choice.value for choice in OnStop])),
+            chromium_path=environ.get("CHROMIUM_PATH") or None,
+            chromium_uid=reader.integer("CHROMIUM_UID", 60900, 1, 2**31),
+            chromium_sandbox=reader.choice("CHROMIUM_SANDBOX", "on", ["on", "off"]) == "on",
+        )
+        if reader.problems:
+            raise ConfigError(reader.problems)
+        return config
+
+
+class _Reader:
+    """Reads values and remembers every problem; each answer is usable even when it is wrong."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self.problems: list[str] = []
+
+    def text(self, name: str, default: str) -> str:
+        return self._environ.get(name) or default
+
+    def secret(self, name: str) -> str:
+        value = self._environ.get(name, "")
+        if not value:
+            self.problems.append(f"{name} is missing; make one with `openssl rand -hex 32`")
+        elif len(value) < MIN_SECRET_LENGTH or value.lower().startswith(("change", "example", "secret")):
+            self.problems.append(f"{name} is short or an example; make one with `openssl rand -hex 32`")
+        return value
+
+    def integer(self, name: str, default: int, least: int, most: int) -> int:
+        raw = self.text(name, str(default))
+        try:
+            value = int(raw)
+        except ValueError:
+            value = least - 1
+        if not least <= value <= most:
+            self.problems.append(f"{name}={raw!r} must be a whole number from {least} to {most}")
+            return default
+        return value
+
+    def seconds(self, name: str, default: float) -> timedelta:
+        raw = self.text(name, str(default))
+        try:
+            value = float(raw)
+        except ValueError:
+            value = 0.0
+        if not 0 < value < 10_000_000:
+            self.problems.append(f"{name}={raw!r} must be a number of seconds above 0")
+            return timedelta(seconds=default)
+        return timedelta(seconds=value)
+
+    def url(self, name: str, default: str) -> str:
+        value = self.text(name, default).rstrip("/")
+        if not value.startswith(("http://", "https://")):
+            self.problems.append(f"{name}={value!r} must start with http:// or https://")
+        return value
+
+    def choice(self, name: str, default: str, choices: list[str]) -> str:
+        value = self.text(name, default)
+        if value not in choices:
+            self.problems.append(f"{name}={value!r} must be one of {', '.join(choices)}")
+            return default
+        return value

@@ -1,0 +1,93 @@
+"""Under which user, and behind which walls, Chromium runs.
+
+As root the browser gets an unprivileged uid; when that uid cannot reach the data directory (a clone
+under /root, a private temporary directory), the profile is bind-mounted at /mnt in a mount namespace
+of the browser's own. Chromium's sandbox needs user namespaces: proven here before anything starts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from storage.errors import ConfigError
+
+MOUNT_POINT = "/mnt"
+_BIND_AND_RUN = 'mount --bind "$1" "$2" && shift 2 && exec "$@"'
+
+
+@dataclass(frozen=True, kw_only=True)
+class Confinement:
+    """How to turn a Chromium command line into the one that is executed."""
+
+    uid: int | None
+    """None: the pool's own uid, which is not root."""
+    mounted: bool
+    """The profile is reached through a mount of the browser's own."""
+    sandboxed: bool
+
+    def user_data_dir(self, real: Path) -> str:
+        """The path that Chromium is told."""
+        return MOUNT_POINT if self.mounted else str(real)
+
+    def command(self, user_data_dir: Path, command: list[str]) -> list[str]:
+        """Every step is an exec, so the pid that is spawned is the browser's own."""
+        if self.uid is None:
+            return command
+        drop = ["setpriv", f"--reuid={self.uid}", f"--regid={self.uid}", "--clear-groups", "--no-new-privs"]
+        if not self.mounted:
+            return [*drop, "--", *command]
+        bind = ["sh", "-c", _BIND_AND_RUN, "sh", str(user_data_dir), MOUNT_POINT]
+        return ["unshare", "--mount", "--propagation", "private", *bind, *drop, "--", *command]
+
+
+async def find_confinement(data_dir: Path, uid: int, *, sandbox: bool) -> Confinement:
+    """Choose and prove it on this machine. Raises ConfigError with the fix."""
+    as_root = os.geteuid() == 0
+    drop = Confinement(uid=uid if as_root else None, mounted=False, sandboxed=sandbox)
+    if sandbox and not await _succeeds(drop.command(data_dir, ["unshare", "--user", "--net", "true"])):
+        raise ConfigError(
+            [
+                "the kernel forbids unprivileged user namespaces, so Chromium's sandbox cannot start; allow"
+                " them (`sysctl kernel.apparmor_restrict_unprivileged_userns=0` on Ubuntu,"
+                " `sysctl kernel.unprivileged_userns_clone=1` on older Debian, a seccomp profile that permits"
+                " unshare in a container), or set CHROMIUM_SANDBOX=off and accept that a page that breaks out"
+                " of its renderer owns this node"
+            ]
+        )
+    if not as_root or _reachable(data_dir, uid):
+        return drop
+    mounted = Confinement(uid=uid, mounted=True, sandboxed=sandbox)
+    if not await _succeeds(mounted.command(data_dir, ["true"])):
+        raise ConfigError(
+            [
+                f"DATA_DIR={data_dir}: uid {uid}, under which Chromium runs, cannot enter it, and this"
+                " container may not mount; put DATA_DIR where every parent directory has mode o+x"
+            ]
+        )
+    return mounted
+
+
+def _reachable(path: Path, uid: int) -> bool:
+    """Can this uid walk down to the directory? Parents only: the profile itself is chowned to it."""
+    for parent in [path, *path.parents]:
+        status = parent.stat() if parent.exists() else None
+        if status is None or (status.st_uid == uid and status.st_mode & stat.S_IXUSR):
+            continue
+        if not status.st_mode & stat.S_IXOTH:
+            return False
+    return True
+
+
+async def _succeeds(command: list[str]) -> bool:
+    if shutil.which(command[0]) is None:
+        raise ConfigError([f"{command[0]} is missing; install util-linux"])
+    process = await asyncio.create_subprocess_exec(
+        *command, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
+    )
+    async with asyncio.timeout(10):
+        return await process.wait() == 0

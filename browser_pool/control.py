@@ -1,0 +1,182 @@
+"""The control API: how the functions reach this node directly. Bearer token, private network.
+
+Only the fast path: everything that can be asked here also comes with a heartbeat answer.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import logging
+import os
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+from aiohttp import web
+
+from browser_pool.errors import BrowserGone, NotRunning, PageBroken, SlotError
+from browser_pool.outbox import Outbox
+from browser_pool.pool import Pool
+from browser_pool.session_runner import SessionRunner
+from storage.clock import Clock
+from storage.errors import BadMessage
+from storage.node_protocol import SessionSpec
+
+log = logging.getLogger(__name__)
+
+MAX_BODY_BYTES = 64 * 1024
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def problem(status: int, code: str, detail: str) -> web.Response:
+    """An error as problem+json."""
+    body = {"type": "about:blank", "title": code, "status": status, "code": code, "detail": detail}
+    return web.json_response(body, status=status, content_type="application/problem+json")
+
+
+class ControlApi:
+    """Handlers over the pool; `application` is what aiohttp serves."""
+
+    def __init__(
+        self, pool: Pool, outbox: Outbox, clock: Clock, *, secret: str, about: dict[str, Any]
+    ) -> None:
+        self._pool = pool
+        self._outbox = outbox
+        self._clock = clock
+        self._authorization = f"Bearer {secret}".encode()
+        self._about = about
+        self._started_at = clock.monotonic()
+
+    def application(self) -> web.Application:
+        app = web.Application(middlewares=[self._guard], client_max_size=MAX_BODY_BYTES)
+        app.add_routes(
+            [
+                web.get("/health", self.health),
+                web.get("/sessions", self.sessions),
+                web.put("/sessions/{id}", self.put),
+                web.delete("/sessions/{id}", self.delete),
+                web.post("/sessions/{id}/{action}", self.act),
+                web.post("/drain", self.drain),
+            ]
+        )
+        return app
+
+    @web.middleware
+    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """No token, no word, but for /health; and every error is problem+json."""
+        given = request.headers.get("Authorization", "").encode("utf-8", "surrogateescape")
+        if request.path != "/health" and not hmac.compare_digest(given, self._authorization):
+            return problem(401, "unauthorized", "the control API wants `Authorization: Bearer POOL_SECRET`")
+        try:
+            return await handler(request)
+        except BadMessage as error:
+            return problem(400, "invalid_request", str(error))
+        except NotRunning as error:
+            return problem(404, "not_running", str(error))
+        except PageBroken as error:
+            return problem(502, "page_broken", str(error))
+        except (BrowserGone, SlotError) as error:
+            return problem(503, "browser_gone", str(error))
+        except web.HTTPException as error:
+            return problem(
+                error.status, (error.reason or "error").lower().replace(" ", "_"), error.text or ""
+            )
+        except Exception:
+            log.exception("control_api_failed", extra={"path": request.path})
+            return problem(500, "internal_error", "the node failed; its log has the traceback")
+
+    async def health(self, _: web.Request) -> web.Response:
+        """Open: says nothing of any session."""
+        counts: dict[str, int] = {}
+        for runner in self._pool.runners:
+            counts[runner.status.value] = counts.get(runner.status.value, 0) + 1
+        uptime = timedelta(seconds=self._clock.monotonic() - self._started_at)
+        return web.json_response(
+            {
+                "status": "draining" if self._pool.draining else "healthy",
+                "uptime": round(uptime.total_seconds(), 1),
+                "pid": os.getpid(),
+                "sessions": {"active": len(self._pool.runners), **counts},
+                "capacity": self._pool.max_slots,
+                "outbox_depth": self._outbox.depth(),
+                **self._about,
+            }
+        )
+
+    async def sessions(self, _: web.Request) -> web.Response:
+        """What runs here, with the browsers' pids."""
+        return web.json_response({"sessions": [_describe(runner) for runner in self._pool.runners]})
+
+    async def put(self, request: web.Request) -> web.Response:
+        """Run this session: body is a SessionSpec. Answers with the events the functions do not have yet."""
+        spec = SessionSpec.from_wire(await _json(request))
+        if spec.id != request.match_info["id"]:
+            raise BadMessage("field 'id' differs from the path")
+        await self._pool.ensure(spec)
+        return self._events(spec.id)
+
+    async def delete(self, request: web.Request) -> web.Response:
+        """Erase a session here; `logout` says whether to remove the device from the account first."""
+        body = await _json(request)
+        session_id = request.match_info["id"]
+        await self._pool.erase(session_id, log_out=body.get("logout") is True)
+        return self._events(session_id)
+
+    async def act(self, request: web.Request) -> web.Response:
+        """One action on a running session."""
+        session_id, action = request.match_info["id"], request.match_info["action"]
+        body = await _json(request)
+        runner = self._pool.runner(session_id)
+        generation = body.get("generation")
+        if generation is not None and generation != runner.spec.generation:
+            return problem(409, "stale_generation", f"this node holds generation {runner.spec.generation}")
+        more: dict[str, Any] = {}
+        match action:
+            case "qr":
+                await runner.refresh()
+            case "pairing-code":
+                phone_number = body.get("phone_number")
+                if not isinstance(phone_number, str):
+                    raise BadMessage("field 'phone_number' must be an E.164 number")
+                await runner.request_pairing_code(phone_number)
+            case "logout":
+                await self._pool.log_out(session_id)
+            case "chats":
+                more["chats"] = await runner.chats()
+            case _:
+                return problem(404, "unknown_action", f"there is no action {action!r}")
+        return self._events(session_id, **more)
+
+    async def drain(self, _: web.Request) -> web.Response:
+        """Take no new sessions from now on."""
+        self._pool.draining = True
+        return web.json_response({"draining": True})
+
+    def _events(self, session_id: str, **more: Any) -> web.Response:
+        events = [event.to_wire() for event in self._outbox.pending_of(session_id)]
+        return web.json_response({"events": events, **more})
+
+
+def _describe(runner: SessionRunner) -> dict[str, Any]:
+    return {
+        "id": runner.spec.id,
+        "generation": runner.spec.generation,
+        "start_seq": runner.spec.start_seq,
+        "status": runner.status.value,
+        "phase": runner.phase.value if runner.phase else None,
+        "browser_pid": runner.browser_pid,
+    }
+
+
+async def _json(request: web.Request) -> dict[str, Any]:
+    raw = await request.read()
+    if not raw:
+        return {}
+    try:
+        body = json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        raise BadMessage("the body is not JSON") from error
+    if not isinstance(body, dict):
+        raise BadMessage("the body must be a JSON object")
+    return body

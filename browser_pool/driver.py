@@ -1,0 +1,101 @@
+"""Playwright, and nothing else: attaches to browsers over CDP. Its death never costs a browser.
+
+One driver process serves all slots. When it dies the slots lose their eyes, not their browsers: each
+slot attaches again, through a new driver. Playwright itself does not tell, so we watch its process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from playwright.async_api import Browser, Error, Playwright, async_playwright
+
+from browser_pool.errors import BrowserGone
+
+log = logging.getLogger(__name__)
+
+DRIVER_ARGUMENT = b"run-driver"
+
+
+class Driver:
+    """Async context manager around the Playwright process."""
+
+    def __init__(self) -> None:
+        self.watchers: set[Callable[[], None]] = set()
+        """Called, each once, when the process dies unasked."""
+        self._playwright: Playwright | None = None
+        self._pidfd: int | None = None
+        self._starting = asyncio.Lock()
+
+    async def __aenter__(self) -> Self:
+        await self._start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def _start(self) -> Playwright:
+        async with self._starting:
+            if self._playwright is None:
+                before = _driver_processes()
+                self._playwright = await async_playwright().start()
+                (pid,) = _driver_processes() - before
+                self._pidfd = os.pidfd_open(pid)
+                asyncio.get_running_loop().add_reader(self._pidfd, self._on_death)
+            return self._playwright
+
+    def _on_death(self) -> None:
+        log.warning("driver_died", extra={"slots": len(self.watchers)})
+        self._playwright = None
+        self._stop_watching()
+        watchers, self.watchers = self.watchers, set()
+        for tell in watchers:
+            tell()
+
+    def _stop_watching(self) -> None:
+        pidfd, self._pidfd = self._pidfd, None
+        if pidfd is not None:
+            asyncio.get_running_loop().remove_reader(pidfd)
+            os.close(pidfd)
+
+    async def connect(self, endpoint: str) -> Browser:
+        """Attach to a browser. Starts a new driver when the old one died. Raises BrowserGone."""
+        playwright = await self._start()
+        try:
+            return await playwright.chromium.connect_over_cdp(endpoint)
+        except Error as error:
+            raise BrowserGone(f"cannot attach to {endpoint}: {error.message}") from error
+        except Exception as error:
+            # what Playwright raises when its process dies under a call is no Error of its own
+            if self._playwright is playwright:
+                raise
+            raise BrowserGone(f"the driver died while it attached to {endpoint}") from error
+
+    async def close(self) -> None:
+        """Detach from every browser; they stay as they are."""
+        self._stop_watching()
+        playwright, self._playwright = self._playwright, None
+        if playwright is not None:
+            await playwright.stop()
+
+
+def _driver_processes() -> set[int]:
+    """Our children that are Playwright's driver."""
+    found = set()
+    for children in Path("/proc/self/task").glob("*/children"):
+        for pid in map(int, children.read_text().split()):
+            try:
+                arguments = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            if DRIVER_ARGUMENT in arguments:
+                found.add(pid)
+    return found

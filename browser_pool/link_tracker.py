@@ -1,0 +1,344 @@
+"""From facts of the page to events of the session: the one place that decides what a fact means.
+
+Pure: no browser, no clock of its own, no I/O. `on_fact` and `on_time` answer with what to report and
+what to do; `next_deadline` says when `on_time` should be asked again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, assert_never
+
+from browser_pool import facts
+from browser_pool.ref_clock import RefClock
+from storage.clock import Clock, to_wire
+from storage.events import EventType
+from storage.models import LINKED, Phase, ReasonCode, SessionStatus, next_status
+
+DISCONNECT_GRACE = timedelta(seconds=2)
+"""The page reconnects a lost socket by itself within a second or two; only longer gaps are news."""
+PASSKEY_LIFE = timedelta(minutes=10)
+"""How long WhatsApp waits for the owner's passkey."""
+PAIRING_CODE_LIFE = timedelta(minutes=3)
+NUMBER_LATE = timedelta(seconds=18)
+"""The seeds gave up on the number here; we say connected without it, and it follows."""
+NUMBER_LATE_AFTER_SYNC = timedelta(seconds=5)
+UNPAIRED_DOUBT = timedelta(seconds=5)
+"""A linked page that says UNPAIRED shows its QR at once; without a QR it may only be reconnecting."""
+TAKE_OVER_AFTER = timedelta(seconds=5)
+"""Opened elsewhere: let the other one finish its start, then take the account back."""
+TAKE_OVERS = 3
+"""In a row without getting connected; after that somebody else really wants it."""
+
+
+class Act(StrEnum):
+    """What the tracker wants done to the page."""
+
+    REFRESH_REF = "refresh_ref"
+    TAKE_OVER = "take_over"
+    END = "end"
+    """The session is over: close the browser."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """An event to write to the outbox."""
+
+    type: EventType
+    data: dict[str, Any]
+    before: SessionStatus
+    after: SessionStatus
+
+
+Outcome = Report | Act
+_BEFORE_SCAN = frozenset({"UNPAIRED", "UNPAIRED_IDLE"})
+_LINK_TIMED_OUT = {
+    "reason_code": ReasonCode.LINK_TIMEOUT,
+    "message": "the phone accepted, but WhatsApp Web did not finish linking in time; ask for a new QR",
+}
+
+
+class LinkTracker:
+    """Follows one session through one browser after the other."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        status: SessionStatus,
+        linked: bool,
+        phone_number: str | None,
+        last_ref: str | None,
+        qr_timeout: timedelta,
+        link_timeout: timedelta,
+        refs: RefClock,
+    ) -> None:
+        self.status = status
+        self.phone_number = phone_number
+        self.last_ref = last_ref
+        """The QR last reported: a pool that attaches again must not report it twice."""
+        self.logout_reason = ReasonCode.WA_LOGOUT
+        """Who removed the device, when it comes to that."""
+        self._clock = clock
+        self._linked = linked
+        self._told_logged_out = False
+        self._attached = last_ref is not None
+        self._qr_timeout = qr_timeout
+        self._link_timeout = link_timeout
+        self._refs = refs
+        self._socket: str | None = None
+        self._me: facts.Me | None = None
+        self._take_overs = 0
+        self._ref_seen_at: float | None = None
+        self._scanned_at: float | None = None
+        self._deadlines: dict[str, float] = {}
+
+    @property
+    def is_linked(self) -> bool:
+        """The account is ours: a QR now means that the phone removed us."""
+        return self._linked or self.status in LINKED or self.status is SessionStatus.AUTHENTICATED
+
+    @property
+    def shows_qr(self) -> bool:
+        return self._ref_seen_at is not None and not self.is_linked
+
+    @property
+    def login_may_be_good(self) -> bool:
+        """A login is on disk that nobody has revoked for certain: a QR alone may mean a damaged profile."""
+        return self._linked and not self._told_logged_out
+
+    @property
+    def waits_for_scan(self) -> bool:
+        passkey = self.status is SessionStatus.PASSKEY_REQUIRED
+        return not self.is_linked and not passkey and self._scanned_at is None
+
+    def new_browser(self) -> None:
+        """The page starts over; what it said before is void."""
+        self._attached = False
+        self._socket = self._me = self._ref_seen_at = self._scanned_at = self.last_ref = None
+        self._refs.batch_ended()
+        for name in ("disconnect", "doubt", "take_over", "number", "link", "passkey"):
+            self._deadlines.pop(name, None)
+
+    def start_waiting_for_scan(self) -> None:
+        """From now on somebody has `qr_timeout` to scan. The first call counts."""
+        self._deadlines.setdefault("qr", self._clock.monotonic() + self._qr_timeout.total_seconds())
+
+    def next_deadline(self) -> float | None:
+        """Monotonic time at which `on_time` has something to say."""
+        return min(self._deadlines.values(), default=None)
+
+    def on_fact(self, fact: facts.Fact) -> Iterator[Outcome]:
+        """What follows from a fact, in order."""
+        match fact:
+            case facts.RefShown():
+                yield from self._on_ref(fact.text)
+            case facts.RefStale():
+                if not self.is_linked and self.status is not SessionStatus.PASSKEY_REQUIRED:
+                    self._refs.batch_ended()
+                    yield Act.REFRESH_REF
+            case facts.SocketState():
+                yield from self._on_socket(fact.state)
+            case facts.Synced():
+                if self.phone_number is None:
+                    self._set("number", NUMBER_LATE_AFTER_SYNC)
+            case facts.Me():
+                self._me = fact
+                yield from self._on_identity()
+            case facts.LoggedOut():
+                self._told_logged_out = True
+                if self.is_linked:
+                    yield from self._logged_out()
+            case facts.PasskeyDemanded():
+                yield from self._on_passkey()
+            case facts.Progress():
+                if self.status is SessionStatus.AUTHENTICATED:
+                    yield self._progress(Phase.SYNCING, percent=round(fact.percent))
+            case facts.Loaded() | facts.Foreign() | facts.LookupFailed():
+                return
+            case _:
+                assert_never(fact)
+
+    def on_time(self) -> Iterator[Outcome]:
+        """What follows from deadlines that have passed."""
+        now = self._clock.monotonic()
+        for name in [name for name, at in self._deadlines.items() if at <= now]:
+            del self._deadlines[name]
+            match name:
+                case "qr" if self.waits_for_scan:
+                    yield self.report(EventType.SESSION_EXPIRED, reason_code=ReasonCode.QR_TIMEOUT)
+                    yield Act.END
+                case "passkey":
+                    yield self.report(EventType.SESSION_EXPIRED, reason_code=ReasonCode.PASSKEY)
+                    yield Act.END
+                case "link":
+                    yield self.report(EventType.SESSION_FAILED, **_LINK_TIMED_OUT)
+                    yield Act.END
+                case "disconnect":
+                    yield from self._disconnected(ReasonCode.SOCKET_LOST)
+                case "doubt":
+                    yield from self._logged_out()
+                case "take_over":
+                    self._take_overs += 1
+                    yield Act.TAKE_OVER
+                case "number":
+                    yield from self._ready()
+
+    def ref_was_asked_for(self) -> None:
+        """The next ref comes because we want it: the one on display was not outlived."""
+        self._attached = False
+        self._refs.batch_ended()
+
+    def browser_lost(self, reason: ReasonCode) -> Iterator[Outcome]:
+        """The browser died and another one will be started. A link that was only half made is open
+        again: its login is on disk, or a new QR will come."""
+        self.new_browser()
+        if self.status in LINKED:
+            yield from self._disconnected(reason)
+        elif self.status is SessionStatus.AUTHENTICATED:
+            yield self.report(EventType.SESSION_STARTING, phase=Phase.LAUNCHING)
+
+    def pairing_code(self, code: str, phone_number: str) -> Report:
+        """A code that the page gave out for a number."""
+        expires_at = self._clock.now() + PAIRING_CODE_LIFE
+        return self.report(
+            EventType.PAIRING_CODE_GENERATED,
+            code=code,
+            phone_number=phone_number,
+            expires_at=to_wire(expires_at),
+        )
+
+    def _on_ref(self, text: str) -> Iterator[Outcome]:
+        if self.is_linked:
+            yield from self._logged_out()
+            return
+        now = self._clock.monotonic()
+        self._deadlines.pop("passkey", None)
+        self._deadlines.pop("link", None)
+        self._scanned_at = None
+        self._ref_seen_at = now
+        self.start_waiting_for_scan()
+        if text == self.last_ref:
+            return
+        life = self._refs.shown(now, mid_batch=self._attached)
+        self._attached = False
+        self.last_ref = text
+        yield self.report(EventType.QR_CODE_GENERATED, ref=text, expires_at=self._in(life))
+
+    def _on_socket(self, state: str) -> Iterator[Outcome]:
+        before, self._socket = self._socket, state
+        if state not in _BEFORE_SCAN:
+            self._deadlines.pop("doubt", None)
+        if state == "CONNECTED":
+            self._deadlines.pop("disconnect", None)
+            self._deadlines.pop("link", None)
+            self._take_overs = 0
+            if self.status is SessionStatus.RECONNECTING and self._linked:
+                yield self.report(EventType.SESSION_RECONNECTED)
+            yield from self._on_identity()
+        elif state == "CONFLICT":
+            yield from self._disconnected(ReasonCode.WA_CONFLICT)
+            if self.is_linked and self._take_overs < TAKE_OVERS:
+                self._set("take_over", TAKE_OVER_AFTER)
+        elif state in _BEFORE_SCAN:
+            if self.is_linked:
+                self._set("doubt", UNPAIRED_DOUBT)
+            elif state == "UNPAIRED_IDLE" and self.status is not SessionStatus.PASSKEY_REQUIRED:
+                self._refs.batch_ended()
+                yield Act.REFRESH_REF
+        elif self.status is SessionStatus.CONNECTED:
+            self._set("disconnect", DISCONNECT_GRACE)
+        elif state == "PAIRING" and before in _BEFORE_SCAN and self.shows_qr:
+            self._refs.batch_ended()
+            self._scanned_at = self._clock.monotonic()
+            self._set("link", self._link_timeout)
+            yield self._progress(Phase.LINKING)
+        yield from self._on_identity()
+
+    def _on_identity(self) -> Iterator[Outcome]:
+        """State and number together decide; neither alone does."""
+        if self._socket is None or self._socket in _BEFORE_SCAN:
+            return
+        if self._me is not None:
+            yield from self._authenticated()
+        if self._socket != "CONNECTED":
+            return
+        yield from self._authenticated()
+        if self._me is not None:
+            yield from self._ready()
+        elif self.status is SessionStatus.AUTHENTICATED and "number" not in self._deadlines:
+            self._set("number", NUMBER_LATE)
+            yield self._progress(Phase.READING_PHONE)
+
+    def _authenticated(self) -> Iterator[Outcome]:
+        if self.is_linked:
+            return
+        for name in ("qr", "passkey"):
+            self._deadlines.pop(name, None)
+        if self._socket != "CONNECTED":
+            self._deadlines.setdefault("link", self._clock.monotonic() + self._link_timeout.total_seconds())
+        if self._scanned_at is None:
+            self._scanned_at = self._clock.monotonic()
+        me = self._me
+        if me is None:
+            yield self.report(EventType.SESSION_AUTHENTICATED)
+            return
+        self.phone_number = me.phone_number
+        yield self.report(EventType.SESSION_AUTHENTICATED, phone_number=me.phone_number, display_name=me.name)
+
+    def _ready(self) -> Iterator[Outcome]:
+        self._deadlines.pop("number", None)
+        me = self._me
+        data: dict[str, Any] = {"phone_number": self.phone_number, "display_name": None, "platform": None}
+        if me is not None:
+            data.update(phone_number=me.phone_number, display_name=me.name, platform=me.platform)
+            data["phone_extraction_method"] = me.method
+            if self._scanned_at is not None:
+                data["phone_extraction_ms"] = round((self._clock.monotonic() - self._scanned_at) * 1000)
+        number_was_late = self.phone_number is None and me is not None
+        if self.status is SessionStatus.CONNECTED:
+            if number_was_late:
+                self.phone_number = data["phone_number"]
+                yield self.report(EventType.PHONE_RESOLVED, **data)
+            return
+        if self.status is SessionStatus.RECONNECTING and self._linked:
+            return
+        self.phone_number = data["phone_number"]
+        self._linked = True
+        yield self.report(EventType.SESSION_READY, **data)
+
+    def _disconnected(self, reason: ReasonCode) -> Iterator[Outcome]:
+        self._deadlines.pop("disconnect", None)
+        if self.status in LINKED:
+            yield self.report(EventType.SESSION_DISCONNECTED, reason_code=reason)
+
+    def _logged_out(self) -> Iterator[Outcome]:
+        yield self.report(EventType.SESSION_LOGGED_OUT, reason_code=self.logout_reason)
+        yield Act.END
+
+    def _on_passkey(self) -> Iterator[Outcome]:
+        if self.is_linked or self.status is SessionStatus.PASSKEY_REQUIRED:
+            return
+        self._refs.batch_ended()
+        self._deadlines.pop("link", None)
+        self._set("passkey", PASSKEY_LIFE)
+        yield self.report(EventType.PASSKEY_REQUIRED, expires_at=self._in(PASSKEY_LIFE))
+
+    def _set(self, name: str, after: timedelta) -> None:
+        self._deadlines[name] = self._clock.monotonic() + after.total_seconds()
+
+    def _in(self, life: timedelta) -> str:
+        moment: datetime = self._clock.now() + life
+        return to_wire(moment)
+
+    def _progress(self, phase: Phase, **more: Any) -> Report:
+        return self.report(EventType.SESSION_PROGRESSED, phase=phase, **more)
+
+    def report(self, type_: EventType, **data: Any) -> Report:
+        """Make an event and move the status with it, by the same table that the functions use."""
+        before = self.status
+        self.status = next_status(before, type_) or before
+        return Report(type=type_, data=data, before=before, after=self.status)

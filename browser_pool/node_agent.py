@@ -1,0 +1,102 @@
+"""The heartbeat: says what this node runs, and does what the answer says it should run."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from datetime import timedelta
+from typing import NoReturn
+from urllib.parse import quote
+
+from aiohttp import ClientError, ClientSession, ClientTimeout
+
+from browser_pool.pool import Pool
+from browser_pool.start_queue import StartQueue
+from storage.clock import Clock
+from storage.errors import BadMessage
+from storage.node_protocol import Heartbeat, HeartbeatAnswer
+from storage.node_signing import sign
+
+log = logging.getLogger(__name__)
+
+TIMEOUT = ClientTimeout(total=5, connect=2)
+
+
+class NodeAgent:
+    """An unreachable registry changes nothing here: what runs goes on running."""
+
+    def __init__(
+        self,
+        http: ClientSession,
+        pool: Pool,
+        starts: StartQueue,
+        clock: Clock,
+        *,
+        functions_url: str,
+        node_id: str,
+        node_url: str,
+        region: str | None,
+        secret: str,
+        every: timedelta,
+    ) -> None:
+        self._http = http
+        self._pool = pool
+        self._starts = starts
+        self._clock = clock
+        self._functions_url = functions_url
+        self._path = f"/api/nodes/{quote(node_id, safe='')}/heartbeat"
+        self._node_id = node_id
+        self._node_url = node_url
+        self._region = region
+        self._secret = secret
+        self._every = every
+        self._well = True
+
+    async def run(self) -> NoReturn:
+        """Forever; cancel to stop."""
+        while True:
+            await self.beat()
+            await asyncio.sleep(self._every.total_seconds())
+
+    def heartbeat(self) -> Heartbeat:
+        """What this node would say now."""
+        pool = self._pool
+        return Heartbeat(
+            node_id=self._node_id,
+            url=self._node_url,
+            region=self._region,
+            capacity=pool.max_slots,
+            live=len(pool.runners),
+            warm=0,
+            queued=self._starts.waiting,
+            draining=pool.draining,
+            sessions=pool.held(),
+            profiles=pool.profiles(),
+        )
+
+    async def beat(self) -> bool:
+        """One heartbeat; False when it was not heard."""
+        asked_at = self._clock.monotonic()
+        body = json.dumps(self.heartbeat().to_wire()).encode()
+        headers = sign(self._secret, self._node_id, "POST", self._path, body, self._clock.now())
+        headers["Content-Type"] = "application/json"
+        url = self._functions_url + self._path
+        try:
+            async with self._http.post(url, data=body, headers=headers, timeout=TIMEOUT) as answer:
+                if answer.status != 200:
+                    return self._say(f"answered {answer.status}: {(await answer.text())[:300]}")
+                wishes = HeartbeatAnswer.from_wire(await answer.json())
+        except (ClientError, TimeoutError, OSError, BadMessage, ValueError) as error:
+            return self._say(f"{type(error).__name__}: {error}")
+        self._say(None)
+        self._pool.reconcile(wishes, asked_at)
+        return True
+
+    def _say(self, trouble: str | None) -> bool:
+        if trouble is not None and self._well:
+            log.warning("heartbeat_not_heard", extra={"why": trouble[:300]})
+        if trouble is None and not self._well:
+            log.info("heartbeat_heard_again")
+        self._well = trouble is None
+        return self._well

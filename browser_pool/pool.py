@@ -1,0 +1,211 @@
+"""All sessions of this node: makes them what the functions wish, and finds them again after a restart.
+
+Level-triggered: direct calls and heartbeat answers go through the same few methods, which compare the
+wish with what is and do nothing when they agree.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+from collections.abc import Coroutine
+
+from browser_pool.chromium import browsers_of, kill_group
+from browser_pool.errors import NotRunning, SlotError
+from browser_pool.journal import JournalEntry
+from browser_pool.profile import Profile, profiles_on_disk
+from browser_pool.session_runner import SessionRunner
+from browser_pool.workshop import Workshop
+from storage.models import SessionStatus
+from storage.node_protocol import HeartbeatAnswer, HeldSession, SessionSpec
+
+log = logging.getLogger(__name__)
+
+
+class Pool:
+    """Made by `service.py`; `resume` first, `stop` last."""
+
+    def __init__(self, shop: Workshop, max_slots: int) -> None:
+        self.max_slots = max_slots
+        self.draining = False
+        self._shop = shop
+        self._runners: dict[str, SessionRunner] = {}
+        self._changing: dict[str, asyncio.Lock] = {}
+        self._leaving: set[asyncio.Task[None]] = set()
+
+    # ---- what is
+
+    @property
+    def runners(self) -> list[SessionRunner]:
+        """Every session that has a browser or is on its way to one."""
+        return list(self._runners.values())
+
+    def runner(self, session_id: str) -> SessionRunner:
+        """Raises NotRunning."""
+        try:
+            return self._runners[session_id]
+        except KeyError as error:
+            raise NotRunning(f"session {session_id} has no browser on this node") from error
+
+    def held(self) -> list[HeldSession]:
+        """For the heartbeat."""
+        return [
+            HeldSession(
+                id=runner.spec.id,
+                generation=runner.spec.generation,
+                start_seq=runner.spec.start_seq,
+                status=runner.status.value,
+            )
+            for runner in self._runners.values()
+        ]
+
+    def profiles(self) -> list[str]:
+        """Session ids whose profile lies on this disk."""
+        return profiles_on_disk(self._shop.data_dir)
+
+    # ---- what should be
+
+    async def ensure(self, spec: SessionSpec) -> None:
+        """Run this session. A larger start_seq than the running one's means: start over."""
+        async with self._lock(spec.id):
+            runner = self._runners.get(spec.id)
+            if runner is not None:
+                if spec.generation < runner.spec.generation or spec.start_seq < runner.spec.start_seq:
+                    return
+                if spec.start_seq == runner.spec.start_seq:
+                    runner.adopt(spec)
+                    return
+                await self._put_away(runner)
+            elif self.draining:
+                raise NotRunning("this node takes no new sessions: it is draining")
+            profile = self._profile(spec.id)
+            if spec.fresh:
+                profile.erase()
+            status = SessionStatus.RECONNECTING if spec.linked else SessionStatus.CREATED
+            self._run(JournalEntry(spec=spec, status=status, phone_number=None, ref=None, browser=None))
+
+    async def close(self, session_id: str) -> None:
+        """Close the browser and keep the profile."""
+        async with self._lock(session_id):
+            runner = self._runners.get(session_id)
+            if runner is not None:
+                await self._put_away(runner)
+                log.info("session_closed", extra={"session_id": session_id})
+            self._shop.journal.forget(session_id)
+
+    async def log_out(self, session_id: str) -> None:
+        """Remove the device from the account. Raises NotRunning, SlotError."""
+        await self.runner(session_id).log_out()
+
+    async def erase(self, session_id: str, *, log_out: bool) -> None:
+        """Remove the device if it can be reached, then destroy everything this node has of the session."""
+        async with self._lock(session_id):
+            runner = self._runners.get(session_id)
+            if runner is not None and log_out:
+                try:
+                    await runner.log_out()
+                except (NotRunning, SlotError) as error:
+                    extra = {"session_id": session_id, "why": str(error)[:200]}
+                    log.warning("device_not_removed", extra=extra)
+            if runner is not None:
+                await self._put_away(runner, in_order=False)
+            self._shop.journal.forget(session_id)
+            self._profile(session_id).erase()
+            log.info("session_erased", extra={"session_id": session_id})
+
+    def reconcile(self, answer: HeartbeatAnswer, asked_at: float) -> None:
+        """Do what a heartbeat answer says; wishes that came directly since `asked_at` are newer."""
+        for spec in answer.run:
+            self._spawn(self.ensure(spec), f"ensure-{spec.id}")
+        for session_id in answer.close:
+            if self._is_older(session_id, asked_at):
+                self._spawn(self.close(session_id), f"close-{session_id}")
+        for session_id in answer.log_out:
+            if self._is_older(session_id, asked_at):
+                self._spawn(self._try_log_out(session_id), f"log-out-{session_id}")
+        for session_id in answer.erase:
+            self._spawn(self.erase(session_id, log_out=True), f"erase-{session_id}")
+
+    def _is_older(self, session_id: str, asked_at: float) -> bool:
+        runner = self._runners.get(session_id)
+        return runner is not None and runner.taken_at < asked_at
+
+    async def _try_log_out(self, session_id: str) -> None:
+        try:
+            await self.log_out(session_id)
+        except (NotRunning, SlotError) as error:
+            log.warning("logout_not_done", extra={"session_id": session_id, "why": str(error)[:200]})
+
+    def _spawn(self, work: Coroutine[None, None, None], name: str) -> None:
+        """One task a wish and name; the same wish again, while it is being done, is dropped."""
+        if any(task.get_name() == name for task in self._leaving):
+            work.close()
+            return
+        task = asyncio.create_task(self._logged(work, name), name=name)
+        self._leaving.add(task)
+        task.add_done_callback(self._leaving.discard)
+
+    async def _logged(self, work: Coroutine[None, None, None], name: str) -> None:
+        try:
+            await work
+        except NotRunning as error:
+            log.info("wish_not_met", extra={"wish": name, "why": str(error)})
+        except Exception:
+            log.exception("wish_failed", extra={"wish": name})
+
+    # ---- restart and stop
+
+    async def resume(self) -> None:
+        """Take up what the journal holds: living browsers as they are, the others from their profiles."""
+        entries = {entry.spec.id: entry for entry in self._shop.journal.entries()}
+        for pid, session_id in browsers_of(self._shop.data_dir).items():
+            entry = entries.get(session_id)
+            if entry is None or entry.browser is None or entry.browser.pid != pid:
+                log.warning("orphan_browser_killed", extra={"session_id": session_id, "pid": pid})
+                kill_group(pid)
+        self._erase_what_nobody_holds(set(entries))
+        for entry in entries.values():
+            self._run(entry)
+        if entries:
+            log.info("sessions_resumed", extra={"count": len(entries)})
+
+    def _erase_what_nobody_holds(self, held: set[str]) -> None:
+        """Half-written directories of an earlier process. Profiles of sessions stay."""
+        for stale in self._shop.data_dir.glob("profiles/*.new"):
+            if stale.name.removesuffix(".new") not in held:
+                shutil.rmtree(stale)
+
+    async def stop(self, *, keep_browsers: bool) -> None:
+        """End every runner: browsers close in order, or stay for the next pool process."""
+        self.draining = True
+        for task in list(self._leaving):
+            task.cancel()
+        await asyncio.gather(*self._leaving, return_exceptions=True)
+        runners = self.runners
+        if keep_browsers:
+            await asyncio.gather(*(runner.detach() for runner in runners))
+        else:
+            await asyncio.gather(*(runner.close() for runner in runners))
+        self._runners.clear()
+
+    # ---- inside
+
+    def _run(self, entry: JournalEntry) -> None:
+        runner = SessionRunner(self._shop, self._profile(entry.spec.id), entry)
+        self._runners[entry.spec.id] = runner
+        runner.start(self._on_end)
+
+    def _on_end(self, runner: SessionRunner) -> None:
+        if self._runners.get(runner.spec.id) is runner and not runner.stopping:
+            del self._runners[runner.spec.id]
+
+    async def _put_away(self, runner: SessionRunner, *, in_order: bool = True) -> None:
+        await (runner.close() if in_order else runner.kill())
+        self._runners.pop(runner.spec.id, None)
+
+    def _profile(self, session_id: str) -> Profile:
+        return Profile(self._shop.data_dir, session_id)
+
+    def _lock(self, session_id: str) -> asyncio.Lock:
+        return self._changing.setdefault(session_id, asyncio.Lock())

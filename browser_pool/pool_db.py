@@ -1,0 +1,63 @@
+"""The node's own database, `pool.db`: outbox and journal. The only module here that knows SQLite.
+
+Every write is durable before anybody hears of it: synchronous=FULL costs 47 µs on the machine we
+measured, and a QR comes every 20 s.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlite_utils import Database
+
+_SCHEMA = """
+create table if not exists outbox (
+    seq integer primary key,       -- microseconds of writing, made unique: grows even when pool.db is lost
+    id text not null unique,
+    session_id text not null,
+    generation integer not null,
+    type text not null,
+    occurred_at text not null,
+    data text not null,
+    refused text                   -- why the functions will never take it; kept for the operator
+) strict;
+create index if not exists outbox_by_session on outbox (session_id, seq);
+create table if not exists journal (
+    session_id text primary key,
+    spec text not null,            -- SessionSpec as JSON
+    status text not null,          -- what we last reported
+    phone_number text,
+    ref text,                      -- the QR last reported, so that attaching again does not report it twice
+    pid integer,                   -- the browser, when there is one
+    pid_started integer,           -- its start in clock ticks: a pid is reused, this pair is not
+    port integer,
+    updated_at text not null
+) strict;
+"""
+
+
+def open_pool_db(path: Path) -> Database:
+    """Open or create the database, mode 0600, WAL."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.touch(mode=0o600)
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=True)
+    connection.execute("pragma journal_mode = wal")
+    connection.execute("pragma synchronous = full")
+    connection.execute("pragma busy_timeout = 5000")
+    connection.executescript(_SCHEMA)
+    return Database(connection)
+
+
+@contextmanager
+def transaction(db: Database) -> Iterator[None]:
+    """What is written inside is on disk together, or not at all."""
+    db.execute("begin immediate")
+    try:
+        yield
+    except BaseException:
+        db.execute("rollback")
+        raise
+    db.execute("commit")

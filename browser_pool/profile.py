@@ -1,0 +1,125 @@
+"""A session's profile on disk: Chromium's user-data directory, its lock, and localStorage beside it.
+
+Rule: nobody opens a profile without its lock. headless-shell has none of its own, and two browsers on
+one profile destroy its IndexedDB. The lock is a flock whose descriptor Chromium inherits: the kernel
+holds it exactly as long as the browser lives, whatever happens to the pool.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from browser_pool.errors import ProfileBusy
+
+PROFILES_DIR = "profiles"
+LEAVING_SUFFIX = ".erasing"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _SavedStorage:
+    origin: str
+    items: dict[str, str]
+    clean: bool
+
+
+class Profile:
+    """Paths and files of one profile. Layout: lock, local_storage.json, browser.log, chromium/."""
+
+    def __init__(self, data_dir: Path, session_id: str) -> None:
+        self.session_id = session_id
+        self.root = data_dir / PROFILES_DIR / session_id
+        self.user_data_dir = self.root / "chromium"
+        self.log_path = self.root / "browser.log"
+        self._lock_path = self.root / "lock"
+        self._storage_path = self.root / "local_storage.json"
+
+    @property
+    def exists(self) -> bool:
+        return self.user_data_dir.is_dir()
+
+    def prepare(self, owner_uid: int | None) -> None:
+        """Make the directories; the user-data directory belongs to the uid that Chromium runs under."""
+        for directory in (self.root.parent.parent, self.root.parent, self.root, self.user_data_dir):
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if owner_uid is not None and self.user_data_dir.stat().st_uid != owner_uid:
+            for path in [self.user_data_dir, *self.user_data_dir.rglob("*")]:
+                os.chown(path, owner_uid, owner_uid, follow_symlinks=False)
+        (self.user_data_dir / "DevToolsActivePort").unlink(missing_ok=True)
+
+    @contextmanager
+    def locked(self) -> Iterator[int]:
+        """Take the lock and give its descriptor, to be inherited by the browser. Raises ProfileBusy."""
+        descriptor = os.open(self._lock_path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise ProfileBusy(
+                    f"profile of session {self.session_id} is held by another browser; stop that one first"
+                ) from error
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+    def save_local_storage(self, origin: str, items: dict[str, str], *, clean: bool) -> None:
+        """Keep what the page has in localStorage: Chromium may hold it back from the disk for a minute.
+
+        `clean` says that the browser has closed in order since, so that its own copy is the newer one.
+        """
+        temporary = self._storage_path.with_suffix(".new")
+        temporary.touch(mode=0o600)
+        with temporary.open("w") as file:
+            json.dump({"origin": origin, "items": items, "clean": clean}, file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(self._storage_path)
+
+    def mark_clean(self) -> None:
+        """The browser closed in order: its own copy on disk is complete."""
+        saved = self._load()
+        if saved is not None:
+            self.save_local_storage(saved.origin, saved.items, clean=True)
+
+    def local_storage_to_restore(self) -> tuple[str, dict[str, str]] | None:
+        """(origin, items) when the last browser of this profile died before it could write them."""
+        saved = self._load()
+        if saved is None or saved.clean:
+            return None
+        return saved.origin, saved.items
+
+    def _load(self) -> _SavedStorage | None:
+        try:
+            raw = json.loads(self._storage_path.read_text())
+        except FileNotFoundError:
+            return None
+        return _SavedStorage(**raw)
+
+    def erase(self) -> None:
+        """Destroy the profile. Renamed first, so that a half-erased profile is never opened."""
+        if not self.root.exists():
+            return
+        leaving = self.root.with_name(self.root.name + LEAVING_SUFFIX)
+        shutil.rmtree(leaving, ignore_errors=True)
+        self.root.rename(leaving)
+        shutil.rmtree(leaving)
+
+
+def profiles_on_disk(data_dir: Path) -> list[str]:
+    """Session ids that have a profile here; finishes erasing what an earlier process began to."""
+    parent = data_dir / PROFILES_DIR
+    if not parent.is_dir():
+        return []
+    found = []
+    for path in parent.iterdir():
+        if path.name.endswith(LEAVING_SUFFIX):
+            shutil.rmtree(path, ignore_errors=True)
+        elif path.is_dir():
+            found.append(path.name)
+    return sorted(found)

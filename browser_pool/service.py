@@ -1,0 +1,153 @@
+"""The composition root of a node: makes every part, starts them in order, stops them in reverse."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+from contextlib import AsyncExitStack
+
+from aiohttp import ClientSession, web
+
+from browser_pool.chromium import find_executable
+from browser_pool.config import OnStop, PoolConfig
+from browser_pool.confinement import find_confinement
+from browser_pool.control import ControlApi
+from browser_pool.driver import Driver
+from browser_pool.journal import Journal
+from browser_pool.node_agent import NodeAgent
+from browser_pool.node_lock import node_lock
+from browser_pool.outbox import Outbox
+from browser_pool.pool import Pool
+from browser_pool.pool_db import open_pool_db
+from browser_pool.ref_clock import RefLives
+from browser_pool.relay import Relay
+from browser_pool.slot import SlotSettings
+from browser_pool.start_queue import StartQueue
+from browser_pool.user_agent import read_user_agent
+from browser_pool.workshop import Workshop
+from storage.clock import SystemClock
+from storage.errors import ConfigError
+
+log = logging.getLogger(__name__)
+
+FLUSH_DEADLINE_SECONDS = 5.0
+"""At stop, for events that the functions have not taken yet; what is left stays in the outbox."""
+
+
+async def serve(config: PoolConfig) -> None:
+    """Run the node until SIGTERM or SIGINT. Raises ConfigError when this machine cannot."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with AsyncExitStack() as stack:
+        await _compose(config, stack)
+        log.info("node_ready", extra={"node_id": config.node_id, "port": config.pool_port})
+        await stop.wait()
+        log.info("node_stopping", extra={"node_id": config.node_id, "on_stop": config.on_stop.value})
+    log.info("node_stopped", extra={"node_id": config.node_id})
+
+
+async def _compose(config: PoolConfig, stack: AsyncExitStack) -> None:
+    clock = SystemClock()
+    executable = find_executable(config.chromium_path)
+    config.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    stack.enter_context(node_lock(config.data_dir))
+    listener = _listen(config.pool_host, config.pool_port)
+    stack.callback(listener.close)
+    confinement = await find_confinement(
+        config.data_dir, config.chromium_uid, sandbox=config.chromium_sandbox
+    )
+    if not confinement.sandboxed:
+        log.warning("SANDBOX_OFF", extra={"risk": "a page that breaks out of its renderer owns this node"})
+    user_agent = await read_user_agent(executable)
+    db = open_pool_db(config.data_dir / "pool.db")
+    stack.callback(db.close)
+    outbox, journal = Outbox(db, clock), Journal(db, clock)
+    driver = await stack.enter_async_context(Driver())
+    starts = StartQueue(config.start_concurrency, clock)
+    shop = Workshop(
+        db=db,
+        data_dir=config.data_dir,
+        clock=clock,
+        outbox=outbox,
+        journal=journal,
+        driver=driver,
+        starts=starts,
+        lives=RefLives(),
+        slots=SlotSettings(
+            executable=executable,
+            confinement=confinement,
+            user_agent=user_agent,
+            url=config.whatsapp_web_url,
+            launch_timeout=config.launch_timeout,
+        ),
+        qr_timeout=config.qr_timeout,
+        load_timeout=config.load_timeout,
+        first_qr_timeout=config.first_qr_timeout,
+        link_timeout=config.link_timeout,
+    )
+    http = await stack.enter_async_context(ClientSession())
+    relay = Relay(
+        http,
+        outbox,
+        clock,
+        functions_url=config.functions_url,
+        node_id=config.node_id,
+        secret=config.pool_secret,
+    )
+    stack.push_async_callback(_flush, relay, outbox)
+    stack.push_async_callback(_cancel, asyncio.create_task(relay.run(), name="relay"))
+    pool = Pool(shop, config.max_slots)
+    await pool.resume()
+    stack.push_async_callback(pool.stop, keep_browsers=config.on_stop is OnStop.KEEP)
+    agent = NodeAgent(
+        http,
+        pool,
+        starts,
+        clock,
+        functions_url=config.functions_url,
+        node_id=config.node_id,
+        node_url=config.pool_url,
+        region=config.region,
+        secret=config.pool_secret,
+        every=config.heartbeat_every,
+    )
+    stack.push_async_callback(_cancel, asyncio.create_task(agent.run(), name="heartbeat"))
+    about = {
+        "node_id": config.node_id,
+        "sandbox": confinement.sandboxed,
+        "chromium": user_agent.version,
+    }
+    api = ControlApi(pool, outbox, clock, secret=config.pool_secret, about=about)
+    web_runner = web.AppRunner(api.application(), access_log=None, handle_signals=False)
+    await web_runner.setup()
+    stack.push_async_callback(web_runner.cleanup)
+    await web.SockSite(web_runner, listener).start()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Taken before anything is started, so that a wrong port costs no browser. Raises ConfigError."""
+    try:
+        return socket.create_server((host, port))
+    except OSError as error:
+        raise ConfigError([f"POOL_PORT={port} on {host} cannot be listened on: {error.strerror}"]) from error
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+async def _flush(relay: Relay, outbox: Outbox) -> None:
+    try:
+        async with asyncio.timeout(FLUSH_DEADLINE_SECONDS):
+            delivered = await relay.flush_once()
+    except TimeoutError:
+        delivered = False
+    if not delivered:
+        log.warning("outbox_kept", extra={"events": outbox.depth(), "until": "the next start of this node"})

@@ -1,0 +1,83 @@
+"""What a session said, and what a restarted pool must remember of it, written in one transaction.
+
+Whatever dies next, the outbox and the journal agree.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from browser_pool.journal import BrowserMark, JournalEntry
+from browser_pool.link_tracker import LinkTracker, Report
+from browser_pool.pool_db import transaction
+from browser_pool.start_timer import StartTimer
+from browser_pool.workshop import Workshop
+from storage.events import EventType
+from storage.models import Phase
+from storage.node_protocol import SessionSpec
+
+log = logging.getLogger(__name__)
+
+
+class SessionLedger:
+    """Writes one session's events; `mark` is the browser to be found again."""
+
+    def __init__(
+        self, shop: Workshop, tracker: LinkTracker, spec: SessionSpec, mark: BrowserMark | None
+    ) -> None:
+        self.spec = spec
+        self.mark = mark
+        self.phase: Phase | None = None
+        self.timer = StartTimer(shop.clock)
+        self._shop = shop
+        self._tracker = tracker
+        self._changed = asyncio.Event()
+
+    def write(self, report: Report) -> None:
+        """One event, durable when this returns."""
+        if report.type is EventType.QR_CODE_GENERATED:
+            report.data.update(self.timer.first_qr())
+            self.phase = Phase.WAITING_FOR_SCAN
+        elif "phase" in report.data:
+            self.phase = Phase(report.data["phase"])
+        elif report.type is EventType.SESSION_READY:
+            self.phase = None
+        with transaction(self._shop.db):
+            self._shop.outbox.append(self.spec.id, self.spec.generation, report.type, report.data)
+            self.remember()
+        log.info(
+            "session_event",
+            extra={
+                "session_id": self.spec.id,
+                "type": report.type.value,
+                "from": report.before.value,
+                "to": report.after.value,
+                "reason_code": report.data.get("reason_code"),
+                "phase": report.data.get("phase"),
+            },
+        )
+        self.stir()
+
+    def remember(self) -> None:
+        """The journal entry alone: a browser came or went."""
+        self._shop.journal.save(
+            JournalEntry(
+                spec=self.spec,
+                status=self._tracker.status,
+                phone_number=self._tracker.phone_number,
+                ref=self._tracker.last_ref,
+                browser=self.mark,
+            )
+        )
+
+    def stir(self) -> None:
+        """Wake whoever waits in `wait_until`."""
+        self._changed.set()
+
+    async def wait_until(self, reached: Callable[[], bool]) -> None:
+        """Return when an event made this true; the caller bounds the wait."""
+        while not reached():
+            self._changed.clear()
+            await self._changed.wait()

@@ -1,0 +1,218 @@
+"""Holds one session: one browser after the other, until the session is over or given away."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+
+from browser_pool.browser_run import NEW_REF_DEADLINE, BrowserRun
+from browser_pool.diagnosis import write_diagnosis
+from browser_pool.errors import BrowserGone, NotRunning, SlotError
+from browser_pool.journal import JournalEntry
+from browser_pool.link_tracker import LinkTracker, Report
+from browser_pool.profile import Profile
+from browser_pool.ref_clock import RefClock
+from browser_pool.restart_policy import RestartPolicy
+from browser_pool.session_ledger import SessionLedger
+from browser_pool.workshop import Workshop
+from storage.events import EventType
+from storage.models import LINKED, Phase, ReasonCode, SessionStatus
+from storage.node_protocol import SessionSpec
+
+log = logging.getLogger(__name__)
+
+LOGOUT_DEADLINE = timedelta(seconds=20)
+"""The page tells the phone and wipes itself within a second or two."""
+
+
+class SessionRunner:
+    """`start` begins it; `close`, `kill`, `detach` and `log_out` end it from outside."""
+
+    def __init__(self, shop: Workshop, profile: Profile, entry: JournalEntry) -> None:
+        self.taken_at = shop.clock.monotonic()
+        self.stopping = False
+        """`close`, `kill` or `detach` has been called: whoever called it owns what is left."""
+        self._shop = shop
+        self._profile = profile
+        self._tracker = LinkTracker(
+            shop.clock,
+            status=entry.status,
+            linked=entry.spec.linked or entry.status in LINKED,
+            phone_number=entry.phone_number,
+            last_ref=entry.ref,
+            qr_timeout=shop.qr_timeout,
+            link_timeout=shop.link_timeout,
+            refs=RefClock(shop.lives),
+        )
+        self._ledger = SessionLedger(shop, self._tracker, entry.spec, entry.browser)
+        self._policy = RestartPolicy(shop.clock)
+        self._run = BrowserRun(shop, profile, self._tracker, self._ledger)
+        self._run.pairing_for = entry.spec.phone_number
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def spec(self) -> SessionSpec:
+        return self._ledger.spec
+
+    @property
+    def status(self) -> SessionStatus:
+        return self._tracker.status
+
+    @property
+    def phase(self) -> Phase | None:
+        return self._ledger.phase
+
+    @property
+    def browser_pid(self) -> int | None:
+        return self._run.slot.mark.pid if self._run.slot else None
+
+    def start(self, on_end: Callable[[SessionRunner], None]) -> None:
+        """Begin at once: when this returns, the wish is in the journal and the first event is written."""
+        self._ledger.remember()
+        if self._ledger.mark is None and not self._shop.starts.is_full:
+            self._run.say_starting(Phase.LAUNCHING)
+        self._task = asyncio.create_task(self._live(), name=f"session-{self.spec.id}")
+        self._task.add_done_callback(lambda _: on_end(self))
+
+    def adopt(self, spec: SessionSpec) -> None:
+        """The same run under a newer generation, or with a wish that needs no restart."""
+        if spec != self.spec:
+            self._ledger.spec = spec
+            self._ledger.remember()
+
+    # ---- its life
+
+    async def _live(self) -> None:
+        try:
+            while not self._run.ended:
+                try:
+                    await self._one_browser()
+                except SlotError as error:
+                    await self._after_failure(error)
+            await self._clean_up()
+        except Exception:
+            log.exception("session_runner_failed", extra={"session_id": self.spec.id})
+            raise
+        finally:
+            self._ledger.stir()
+
+    async def _one_browser(self) -> None:
+        mark = self._ledger.mark
+        if mark is not None and not await self._run.attach(mark):
+            self._ledger.mark = None
+            self._lost(ReasonCode.BROWSER_CRASH)
+        if self._run.slot is None:
+            await self._run.open(self.spec.proxy)
+        await self._run.follow(lambda: False)
+
+    async def _after_failure(self, error: SlotError) -> None:
+        extra = {"session_id": self.spec.id, "reason_code": error.reason.value, "why": str(error)[:300]}
+        log.warning("slot_failed", extra=extra)
+        pause = self._policy.pause_before_next(error, linked=self._tracker.is_linked)
+        if pause is None:
+            shop = self._shop
+            await write_diagnosis(shop.data_dir, shop.clock, self.spec.id, str(error), self._run.slot)
+        await self._drop_browser()
+        self._lost(error.reason)
+        if pause is None:
+            reason = {"reason_code": error.reason, "message": str(error)[:300]}
+            self._ledger.write(self._tracker.report(EventType.SESSION_FAILED, **reason))
+            self._run.ended = True
+        else:
+            await asyncio.sleep(pause)
+
+    def _lost(self, reason: ReasonCode) -> None:
+        for outcome in self._tracker.browser_lost(reason):
+            if isinstance(outcome, Report):
+                self._ledger.write(outcome)
+
+    async def _drop_browser(self) -> None:
+        slot = self._run.slot
+        if slot is not None:
+            await slot.kill()
+        pairing_for = self._run.pairing_for
+        self._run = BrowserRun(self._shop, self._profile, self._tracker, self._ledger)
+        self._run.pairing_for = pairing_for
+        self._ledger.mark = None
+
+    async def _clean_up(self) -> None:
+        """The session is over. A login that may still be good stays on disk for the operator."""
+        if self._run.slot is not None:
+            await self._run.slot.kill()
+        self._shop.journal.forget(self.spec.id)
+        if not self._tracker.login_may_be_good:
+            self._profile.erase()
+
+    # ---- asked from outside
+
+    async def refresh(self) -> None:
+        """Put a new QR on display. Raises NotRunning, PageBroken, BrowserGone."""
+        self._must_wait_for_scan()
+        before = self._tracker.last_ref
+        self._tracker.ref_was_asked_for()
+        await self._run.refresh_ref()
+        await self._within(NEW_REF_DEADLINE * 3, lambda: self._tracker.last_ref not in (before, None))
+
+    async def request_pairing_code(self, phone_number: str) -> None:
+        """Get an 8-character code for a number (E.164). Raises NotRunning, PageBroken, BrowserGone."""
+        self._must_wait_for_scan()
+        await self._run.request_pairing_code(phone_number)
+
+    async def log_out(self) -> None:
+        """Remove the device from the account and end. Raises NotRunning, PageBroken, BrowserGone."""
+        slot = self._run.living_slot()
+        if not self._tracker.is_linked:
+            raise NotRunning(f"session {self.spec.id} is not linked; it is {self.status}")
+        self._tracker.logout_reason = ReasonCode.REQUESTED
+        await slot.call("logOut")
+        await self._within(LOGOUT_DEADLINE, lambda: self._task is None or self._task.done())
+
+    async def chats(self) -> object:
+        """The chat list as the page has it. Raises NotRunning, PageBroken, BrowserGone."""
+        if self.status is not SessionStatus.CONNECTED:
+            raise NotRunning(f"session {self.spec.id} is not connected; it is {self.status}")
+        return await self._run.living_slot().call("chats")
+
+    def _must_wait_for_scan(self) -> None:
+        if not self._tracker.waits_for_scan:
+            raise NotRunning(f"session {self.spec.id} is not waiting for a scan; it is {self.status}")
+
+    async def _within(self, limit: timedelta, reached: Callable[[], bool]) -> None:
+        try:
+            async with asyncio.timeout(limit.total_seconds()):
+                await self._ledger.wait_until(reached)
+        except TimeoutError as error:
+            raise BrowserGone(f"session {self.spec.id}: the page did not follow within {limit}") from error
+
+    async def close(self) -> None:
+        """Close the browser in order; profile and journal entry stay, so that it can be opened again."""
+        await self._stop()
+        slot = self._run.slot
+        if slot is not None:
+            await slot.close()
+        self._ledger.mark = None
+        if self.status is SessionStatus.CONNECTED:
+            reason = {"reason_code": ReasonCode.REQUESTED}
+            self._ledger.write(self._tracker.report(EventType.SESSION_DISCONNECTED, **reason))
+        else:
+            self._ledger.remember()
+
+    async def kill(self) -> None:
+        """End the browser now; what is only in its memory is lost."""
+        await self._stop()
+        if self._run.slot is not None:
+            await self._run.slot.kill()
+
+    async def detach(self) -> None:
+        """Leave the browser to the next pool process."""
+        await self._stop()
+        if self._run.slot is not None:
+            await self._run.slot.detach()
+
+    async def _stop(self) -> None:
+        task, self.stopping = self._task, True
+        if task is not None:
+            task.cancel()
+            await asyncio.wait([task])

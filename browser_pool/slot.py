@@ -1,0 +1,238 @@
+"""A slot: one Chromium process, one profile, one page, and our eyes in it.
+
+`open` starts a browser, `attach` finds a living one; both leave a slot whose facts flow. The slot knows
+nothing of sessions' states: that is `link_tracker.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from datetime import timedelta
+
+from playwright.async_api import Browser, Error
+
+from browser_pool.bridge import MAX_WAITING_FACTS, Bridge, FactQueue, wake
+from browser_pool.chromium import Chromium
+from browser_pool.confinement import Confinement
+from browser_pool.driver import Driver
+from browser_pool.errors import BrowserGone, LaunchFailed, PageUnreachable
+from browser_pool.journal import BrowserMark
+from browser_pool.profile import Profile
+from browser_pool.user_agent import UserAgent
+
+log = logging.getLogger(__name__)
+
+CLOSE_DEADLINE = timedelta(seconds=10)
+"""Chromium flushes its databases in well under a second; after this it is killed."""
+CALL_DEADLINE = timedelta(seconds=15)
+"""A page that does not answer a call for this long is broken."""
+STORAGE_PAUSE_SECONDS = 0.05
+"""localStorage changes come in bursts; each burst is written at its start and at its end."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SlotSettings:
+    """What every slot of a node has in common."""
+
+    executable: str
+    confinement: Confinement
+    user_agent: UserAgent
+    url: str
+    launch_timeout: timedelta
+
+
+class Slot:
+    """Made by `open` or `attach`; ended by `close`, `kill` or `detach`."""
+
+    def __init__(self, settings: SlotSettings, driver: Driver, profile: Profile, chromium: Chromium) -> None:
+        self.profile = profile
+        self.chromium = chromium
+        self._settings = settings
+        self._driver = driver
+        self.facts: FactQueue = asyncio.Queue(MAX_WAITING_FACTS)
+        self._browser: Browser | None = None
+        self._bridge: Bridge | None = None
+        self._keeper: asyncio.Task[None] | None = None
+        chromium.on_exit(lambda: wake(self.facts))
+
+    @property
+    def lost(self) -> bool:
+        """The browser exited, or nothing in it can be seen any more."""
+        return self.chromium.exited.is_set() or self._bridge is None or self._bridge.gone
+
+    @property
+    def mark(self) -> BrowserMark:
+        return self.chromium.mark
+
+    @property
+    def bridge(self) -> Bridge:
+        if self._bridge is None:
+            raise BrowserGone(f"slot of session {self.profile.session_id} is closed")
+        return self._bridge
+
+    @classmethod
+    async def open(cls, settings: SlotSettings, driver: Driver, profile: Profile, proxy: str | None) -> Slot:
+        """Start a browser on the profile and attach; the page is still blank.
+
+        Raises LaunchFailed, ProfileBusy.
+        """
+        try:
+            async with asyncio.timeout(settings.launch_timeout.total_seconds()):
+                chromium = await Chromium.spawn(
+                    settings.executable, profile, settings.confinement, settings.user_agent.text, proxy
+                )
+                slot = cls(settings, driver, profile, chromium)
+                try:
+                    await slot._attach(fresh=True)
+                except BaseException:
+                    await slot.kill()
+                    raise
+        except TimeoutError as error:
+            limit = settings.launch_timeout.total_seconds()
+            raise LaunchFailed(
+                f"Chromium was not ready after {limit:g} s; is the machine overloaded?"
+            ) from error
+        except BrowserGone as error:
+            raise LaunchFailed(str(error)) from error
+        return slot
+
+    @classmethod
+    async def attach(
+        cls, settings: SlotSettings, driver: Driver, profile: Profile, mark: BrowserMark
+    ) -> Slot | None:
+        """Find the browser an earlier pool left, without reloading its page. None when it is gone, or
+        answers no more (it is ended then)."""
+        chromium = Chromium.find(mark)
+        if chromium is None:
+            return None
+        slot = cls(settings, driver, profile, chromium)
+        try:
+            async with asyncio.timeout(settings.launch_timeout.total_seconds()):
+                await slot._attach(fresh=False)
+        except (BrowserGone, TimeoutError) as error:
+            log.warning(
+                "browser_not_attachable", extra={"session_id": profile.session_id, "why": str(error)[:200]}
+            )
+            await slot.kill()
+            return None
+        return slot
+
+    async def _attach(self, *, fresh: bool) -> None:
+        self._browser = await self._driver.connect(self.chromium.endpoint)
+        context = self._browser.contexts[0]
+        page = context.pages[0] if context.pages else await context.new_page()
+        if fresh:
+            self._bridge = await Bridge.open(page, self._settings.user_agent, self.facts)
+        else:
+            self._bridge = await Bridge.attach(page, self._settings.user_agent, self.facts)
+        self._driver.watchers.add(self._bridge.lose)
+        name = f"local-storage-{self.profile.session_id}"
+        self._keeper = asyncio.create_task(self._keep_local_storage(), name=name)
+
+    async def reattach(self) -> bool:
+        """After the driver died: look into the same browser again. False when that is not possible."""
+        if self.chromium.exited.is_set() or (self._bridge is not None and self._bridge.crashed):
+            return False
+        await self._let_go()
+        try:
+            async with asyncio.timeout(self._settings.launch_timeout.total_seconds()):
+                await self._attach(fresh=False)
+        except (BrowserGone, TimeoutError):
+            return False
+        return True
+
+    async def navigate(self) -> None:
+        """Open WhatsApp Web. Returns when the server has answered. Raises PageUnreachable, BrowserGone."""
+        bridge = self.bridge
+        restore = self.profile.local_storage_to_restore()
+        if restore is not None:
+            await bridge.restore_local_storage(*restore)
+        try:
+            answer = await bridge.page.goto(self._settings.url, wait_until="commit", timeout=0)
+        except Error as error:
+            if bridge.gone or self.chromium.exited.is_set():
+                raise BrowserGone("the browser died while it loaded the page") from error
+            raise PageUnreachable(f"{self._settings.url} did not answer: {_net_error(error)}") from error
+        if answer is not None and answer.status >= 500:
+            raise PageUnreachable(f"{self._settings.url} answered {answer.status}")
+        if restore is not None:
+            await bridge.stop_restoring()
+
+    async def call(self, name: str, *arguments: object) -> object:
+        """Ask whatsapp.js for something. Raises PageBroken, BrowserGone."""
+        try:
+            async with asyncio.timeout(CALL_DEADLINE.total_seconds()):
+                return await self.bridge.call(name, *arguments)
+        except TimeoutError as error:
+            raise BrowserGone(
+                f"the page did not answer {name} in {CALL_DEADLINE.total_seconds():g} s"
+            ) from error
+
+    async def save_local_storage(self) -> None:
+        """Write what the page has in localStorage beside the profile. Raises BrowserGone."""
+        try:
+            stored = await self.bridge.local_storage()
+        except Error as error:
+            raise BrowserGone(f"localStorage: {error.message}") from error
+        if stored is not None:
+            self.profile.save_local_storage(*stored, clean=False)
+
+    async def _keep_local_storage(self) -> None:
+        bridge = self.bridge
+        while True:
+            await bridge.storage_changed.wait()
+            bridge.storage_changed.clear()
+            try:
+                await self.save_local_storage()
+            except BrowserGone as error:
+                if bridge.gone or self.chromium.exited.is_set():
+                    return
+                # between two documents there is nothing to read; the next change asks again
+                log.debug("local_storage_not_read", extra={"why": str(error)[:200]})
+            await asyncio.sleep(STORAGE_PAUSE_SECONDS)
+
+    async def close(self) -> None:
+        """Close the browser in order, so that everything is on disk; kill it when it takes too long."""
+        try:
+            async with asyncio.timeout(CLOSE_DEADLINE.total_seconds()):
+                await self.save_local_storage()
+                if self._browser is not None:
+                    session = await self._browser.new_browser_cdp_session()
+                    await session.send("Browser.close")
+                await self.chromium.exited.wait()
+        except (TimeoutError, Error, BrowserGone) as error:
+            if not self.chromium.exited.is_set():
+                log.warning(
+                    "browser_killed", extra={"session_id": self.profile.session_id, "why": str(error)[:200]}
+                )
+        else:
+            self.profile.mark_clean()
+        await self.kill()
+
+    async def kill(self) -> None:
+        """End the browser now."""
+        await self.chromium.kill()
+        await self._let_go()
+
+    async def detach(self) -> None:
+        """Leave the browser running and forget it."""
+        await self._let_go()
+        self.chromium.forget()
+
+    async def _let_go(self) -> None:
+        keeper, self._keeper = self._keeper, None
+        if keeper is not None:
+            keeper.cancel()
+            await asyncio.gather(keeper, return_exceptions=True)
+        bridge, self._bridge = self._bridge, None
+        if bridge is not None:
+            self._driver.watchers.discard(bridge.lose)
+            await bridge.close()
+        self._browser = None
+
+
+def _net_error(error: Error) -> str:
+    line = error.message.partition("\n")[0]
+    return line.partition(" at ")[0].removeprefix("Page.goto: ")

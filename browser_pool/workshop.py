@@ -1,0 +1,36 @@
+"""What all sessions of a node share, made once by `service.py` and handed to each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from sqlite_utils import Database
+
+from browser_pool.driver import Driver
+from browser_pool.journal import Journal
+from browser_pool.outbox import Outbox
+from browser_pool.ref_clock import RefLives
+from browser_pool.slot import SlotSettings
+from browser_pool.start_queue import StartQueue
+from storage.clock import Clock
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workshop:
+    """Tools and limits; see PoolConfig for the limits' reasons."""
+
+    db: Database
+    data_dir: Path
+    clock: Clock
+    outbox: Outbox
+    journal: Journal
+    driver: Driver
+    starts: StartQueue
+    lives: RefLives
+    slots: SlotSettings
+    qr_timeout: timedelta
+    load_timeout: timedelta
+    first_qr_timeout: timedelta
+    link_timeout: timedelta
