@@ -7,7 +7,9 @@ LinkpoolError
 ├── RegistryError
 │   ├── NotFound           no such record for this workspace
 │   └── Conflict           the record is in a state that forbids this
-└── PoolUnreachable        a node did not answer its control API
+├── InvalidPhone           a text that is no phone number
+├── PoolUnreachable        a node did not answer its control API
+└── PoolRefused            a node answered its control API with a problem
 """
 
 from __future__ import annotations
@@ -44,6 +46,23 @@ class NotFound(RegistryError):
 class Conflict(RegistryError):
     """The record is in a state that does not allow this; the message says what would."""
 
+    def __init__(self, message: str, code: str = "conflict") -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class InvalidPhone(LinkpoolError):
+    """This is not a phone number with its country code, such as +6281234567890."""
+
 
 class PoolUnreachable(LinkpoolError):
     """A node did not answer its control API in time; its next heartbeat brings the same wish."""
+
+
+class PoolRefused(LinkpoolError):
+    """A node answered its control API with a problem; status and code are the node's own."""
+
+    def __init__(self, status: int, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.code = code

@@ -57,6 +57,10 @@ INTERNAL = frozenset(
 )
 """Never delivered to a workspace."""
 
+LONGEST_ID = 100
+LARGEST_COUNT = 2**53
+"""JSON numbers are exact up to here, and SQL integers hold them."""
+
 COMMANDS = frozenset({EventType.RESTART_REQUESTED, EventType.DELETE_REQUESTED})
 """Made by the functions for the backend's calls; a node that sends one is refused."""
 
@@ -123,6 +127,12 @@ class NodeEvent:
             occurred_at = from_wire(field("occurred_at", str))
         except ValueError as error:
             raise BadMessage(f"event field 'occurred_at' is not an RFC 3339 time: {error}") from error
+        for name in ("id", "session_id"):
+            if not 0 < len(field(name, str)) <= LONGEST_ID:
+                raise BadMessage(f"event field {name!r} must have 1 to {LONGEST_ID} characters")
+        for name in ("generation", "seq"):
+            if not 0 <= field(name, int) <= LARGEST_COUNT:
+                raise BadMessage(f"event field {name!r} must be from 0 to {LARGEST_COUNT}")
         return cls(
             id=field("id", str),
             session_id=field("session_id", str),

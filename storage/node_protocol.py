@@ -12,12 +12,22 @@ from typing import Any
 
 from storage.errors import BadMessage
 
+LARGEST_COUNT = 2**31
+"""No machine has that many of anything that is counted here."""
+
 
 def _get(raw: Mapping[str, Any], name: str, *kinds: type) -> Any:
     value = raw.get(name)
     if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
         wanted = " or ".join("null" if kind is type(None) else kind.__name__ for kind in kinds)
         raise BadMessage(f"field {name!r} must be {wanted}, got {type(value).__name__}")
+    return value
+
+
+def _count(raw: Mapping[str, Any], name: str) -> int:
+    value: int = _get(raw, name, int)
+    if not 0 <= value <= LARGEST_COUNT:
+        raise BadMessage(f"field {name!r} must be from 0 to {LARGEST_COUNT}")
     return value
 
 
@@ -89,6 +99,8 @@ class Heartbeat:
     """Sessions that have a browser, or are on their way to one."""
     profiles: list[str]
     """Session ids whose profile lies on this node's disk, running or not."""
+    sandbox: bool | None = None
+    """Whether Chromium's sandbox is on; null from a node that does not say."""
 
     def to_wire(self) -> dict[str, Any]:
         return asdict(self)
@@ -113,17 +125,21 @@ class Heartbeat:
         profiles = _get(raw, "profiles", list)
         if not all(isinstance(profile, str) for profile in profiles):
             raise BadMessage("field 'profiles' must hold session ids")
+        url = _get(raw, "url", str)
+        if not url.startswith(("http://", "https://")):
+            raise BadMessage("field 'url' must be the http address of the node's control API")
         return cls(
             node_id=_get(raw, "node_id", str),
-            url=_get(raw, "url", str),
+            url=url,
             region=_get(raw, "region", str, type(None)),
-            capacity=_get(raw, "capacity", int),
-            live=_get(raw, "live", int),
-            warm=_get(raw, "warm", int),
-            queued=_get(raw, "queued", int),
+            capacity=_count(raw, "capacity"),
+            live=_count(raw, "live"),
+            warm=_count(raw, "warm"),
+            queued=_count(raw, "queued"),
             draining=_get(raw, "draining", bool),
             sessions=sessions,
             profiles=profiles,
+            sandbox=_get(raw, "sandbox", bool, type(None)),
         )
 
 

@@ -1,0 +1,231 @@
+"""The operator's command line: `python -m storage.cli`. A composition root.
+
+Rule: an API key and a webhook secret are printed once, when they are made. Wrong input is one line on
+stderr and exit code 2.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+import click
+
+from storage.clock import SystemClock, to_wire
+from storage.database import Database, sqlite_url
+from storage.deliveries import Deliveries
+from storage.errors import LinkpoolError
+from storage.logs import mask_phone
+from storage.registry import Registry
+from storage.workspaces import Workspaces
+
+
+@contextmanager
+def _registry() -> Iterator[Database]:
+    """The registry of DATABASE_URL, or of DATA_DIR, brought up to date."""
+    database = Database(os.environ.get("DATABASE_URL") or sqlite_url(os.environ.get("DATA_DIR")))
+    try:
+        database.migrate()
+        yield database
+    finally:
+        database.close()
+
+
+def _print(rows: list[dict[str, Any]], as_json: bool) -> None:
+    """One JSON document, or aligned columns."""
+    if as_json:
+        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        return
+    if not rows:
+        click.echo("none")
+        return
+    table = [list(rows[0]), *([_cell(value) for value in row.values()] for row in rows)]
+    widths = [max(len(line[column]) for line in table) for column in range(len(table[0]))]
+    for line in table:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def _cell(value: object) -> str:
+    return "-" if value is None else str(value)
+
+
+def _name(_: click.Context, __: click.Parameter, value: str) -> str:
+    if not value.strip() or len(value) > 200 or not value.isprintable():
+        raise click.BadParameter("a name has 1 to 200 printable characters")
+    return value
+
+
+def _url(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    """Whether it may be sent to is decided when it is sent to; here it only has to be a web address."""
+    if value is None:
+        return None
+    try:
+        parts = urlsplit(value)
+        wrong = parts.scheme not in {"http", "https"} or not parts.hostname or parts.port == 0
+    except ValueError:
+        wrong = True
+    if wrong or not value.isascii() or not value.isprintable() or " " in value:
+        raise click.BadParameter("give an http or https address, such as https://example.com/hooks")
+    return value
+
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@click.group()
+def cli() -> None:
+    """Work on the registry. It is found by DATABASE_URL, or in DATA_DIR (./data)."""
+
+
+@cli.group()
+def workspaces() -> None:
+    """Customers of the backend."""
+
+
+@workspaces.command("create")
+@click.argument("name", callback=_name)
+@click.option("--webhook-url", callback=_url, help="Where events are sent.")
+@as_json
+def create_workspace(name: str, webhook_url: str | None, as_json: bool) -> None:
+    """Make a workspace; print its key and its webhook secret, for the only time."""
+    with _registry() as database:
+        new = Workspaces(database, SystemClock()).create(name, webhook_url)
+    secrets = {
+        "workspace_id": new.workspace.id,
+        "api_key": new.api_key,
+        "webhook_secret": new.workspace.webhook_secret,
+    }
+    if as_json:
+        click.echo(json.dumps(secrets))
+        return
+    for label, value in secrets.items():
+        click.echo(f"{label:<15} {value}")
+    click.echo("Keep them now: they are not shown again.", err=True)
+
+
+@workspaces.command("list")
+@as_json
+def list_workspaces(as_json: bool) -> None:
+    """Every workspace."""
+    with _registry() as database:
+        found = Workspaces(database, SystemClock()).all()
+    _print(
+        [{"id": one.id, "name": one.name, "created_at": to_wire(one.created_at)} for one in found], as_json
+    )
+
+
+@cli.group()
+def keys() -> None:
+    """API keys."""
+
+
+@keys.command("create")
+@click.argument("workspace_id")
+@as_json
+def create_key(workspace_id: str, as_json: bool) -> None:
+    """Another key for a workspace; printed for the only time."""
+    with _registry() as database:
+        key = Workspaces(database, SystemClock()).create_key(workspace_id)
+    click.echo(json.dumps({"api_key": key}) if as_json else key)
+
+
+@keys.command("revoke")
+@click.argument("prefix")
+def revoke_key(prefix: str) -> None:
+    """End the key lp_PREFIX_…, at once."""
+    with _registry() as database:
+        Workspaces(database, SystemClock()).revoke_key(prefix)
+    click.echo(f"revoked {prefix}")
+
+
+@cli.group()
+def endpoints() -> None:
+    """Where webhooks go."""
+
+
+@endpoints.command("list")
+@as_json
+def list_endpoints(as_json: bool) -> None:
+    """Every endpoint, and whether it was switched off."""
+    with _registry() as database:
+        found = Workspaces(database, SystemClock()).endpoints()
+    _print(
+        [
+            {
+                "id": one.id,
+                "workspace_id": one.workspace_id,
+                "session_id": one.session_id,
+                "url": one.url,
+                "disabled_at": None if one.disabled_at is None else to_wire(one.disabled_at),
+            }
+            for one in found
+        ],
+        as_json,
+    )
+
+
+@endpoints.command("enable")
+@click.argument("endpoint_id")
+def enable_endpoint(endpoint_id: str) -> None:
+    """Send to an endpoint again that had answered 410 Gone."""
+    with _registry() as database:
+        Workspaces(database, SystemClock()).enable_endpoint(endpoint_id)
+    click.echo(f"enabled {endpoint_id}")
+
+
+@cli.group()
+def sessions() -> None:
+    """Links between workspaces and accounts."""
+
+
+@sessions.command("list")
+@click.option("--workspace", "workspace_id", help="Only this workspace's.")
+@click.option("--limit", default=50, type=click.IntRange(1, 1000), show_default=True)
+@as_json
+def list_sessions(workspace_id: str | None, limit: int, as_json: bool) -> None:
+    """The newest sessions, with masked numbers."""
+    with _registry() as database:
+        clock = SystemClock()
+        registry = Registry(database, clock, Deliveries(database, clock))
+        found = registry.sessions.recent(workspace_id=workspace_id, limit=limit)
+    _print(
+        [
+            {
+                "id": one.id,
+                "workspace_id": one.workspace_id,
+                "status": one.status.value,
+                "reason_code": one.reason_code,
+                "wanted": one.wanted.value,
+                "node_id": one.node_id,
+                "generation": one.generation,
+                "phone_number": mask_phone(one.phone_number),
+                "last_activity_at": to_wire(one.last_activity_at),
+            }
+            for one in found
+        ],
+        as_json,
+    )
+
+
+def main() -> None:
+    """Run, and turn what is wrong into one line."""
+    try:
+        cli.main(standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        sys.exit(2)
+    except click.exceptions.Abort:
+        sys.exit(130)
+    except (click.ClickException, LinkpoolError) as error:
+        message = error.format_message() if isinstance(error, click.ClickException) else str(error)
+        click.echo(f"linkpool: {' '.join(message.split())}", err=True)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

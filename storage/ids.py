@@ -1,0 +1,20 @@
+"""Ids: ULIDs, which sort by the time they were made. Upper case, 26 characters of Crockford's base 32."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+
+from ulid import ULID
+
+_FORM = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
+
+
+def new_id(now: datetime) -> str:
+    """A new id that sorts after those of earlier milliseconds."""
+    return str(ULID.from_datetime(now))
+
+
+def is_id(text: str) -> bool:
+    """Whether this can be an id at all."""
+    return _FORM.fullmatch(text) is not None

@@ -1,0 +1,157 @@
+"""How a session changes: pure functions from a session and what happened to the session afterwards.
+
+Rule: `status` is set here and nowhere else, and only by `next_status`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from storage.events import EventType, NodeEvent
+from storage.facts import Facts, facts_of
+from storage.models import ENDED, LINKED, Phase, ReasonCode, SessionStatus, Wanted, next_status
+from storage.sessions import Session
+
+RESTARTS_FRESH = frozenset({SessionStatus.LOGGED_OUT, SessionStatus.EXPIRED})
+"""After these the login in the profile is dead or was never made. After `failed` it may be alive."""
+
+_DEFAULT_PHASE = {
+    SessionStatus.STARTING: Phase.LAUNCHING,
+    SessionStatus.QR_SCANNING: Phase.WAITING_FOR_SCAN,
+    SessionStatus.PASSKEY_REQUIRED: Phase.LINKING,
+    SessionStatus.AUTHENTICATED: Phase.LINKING,
+}
+
+_DEFAULT_REASON = {
+    EventType.PASSKEY_REQUIRED: ReasonCode.PASSKEY.value,
+    EventType.SESSION_EXPIRED: ReasonCode.QR_TIMEOUT.value,
+    EventType.SESSION_LOGGED_OUT: ReasonCode.WA_LOGOUT.value,
+    EventType.SESSION_REPLACED: ReasonCode.WA_CONFLICT.value,
+    EventType.SESSION_DISCONNECTED: ReasonCode.SOCKET_LOST.value,
+}
+"""Where the event's name says the reason well enough."""
+
+
+def _move(session: Session, event: EventType, facts: Facts, now: datetime) -> Session | None:
+    """Take one row of the table of transitions; None when the event does not fit."""
+    status = next_status(session.status, event)
+    if status is None:
+        return None
+    after = replace(session, status=status, version=session.version + 1, last_activity_at=now)
+    if status is not session.status or event is not EventType.SESSION_PROGRESSED:
+        after = replace(after, progress_percent=None)
+    if status is not session.status:
+        after = replace(
+            after,
+            phase=_DEFAULT_PHASE.get(status),
+            reason_code=_DEFAULT_REASON.get(event),
+            reason_message=None,
+        )
+        if status is not SessionStatus.QUEUED:
+            after = replace(after, queue_position=None, queue_estimated_wait_ms=None)
+        if status is not SessionStatus.QR_SCANNING:
+            after = _without_codes(after)
+        if status is not SessionStatus.PASSKEY_REQUIRED:
+            after = replace(after, passkey_expires_at=None)
+    after = replace(after, **{name: value for name, value in facts.items() if not _says_less(name, value)})
+    if status in ENDED and after.wanted is not Wanted.ERASED:
+        after = replace(after, wanted=Wanted.CLOSED)
+    if status not in LINKED:
+        after = replace(after, is_primary=False)
+    return after
+
+
+def _says_less(name: str, value: object) -> bool:
+    """A missing reason does not replace the one that the event's name gives."""
+    return name == "reason_code" and value is None
+
+
+def _without_codes(session: Session) -> Session:
+    return replace(
+        session,
+        qr_text=None,
+        qr_expires_at=None,
+        pairing_code=None,
+        pairing_phone_number=None,
+        pairing_expires_at=None,
+    )
+
+
+def after_event(session: Session, event: NodeEvent, now: datetime) -> Session | None:
+    """The session after a node's event, or None when the event does not fit. Raises BadMessage."""
+    facts = facts_of(event)
+    if event.type is EventType.SESSION_READY:
+        if (
+            session.status in LINKED
+        ):  # back again, and still the same account: what is missing has not changed
+            facts = {name: value for name, value in facts.items() if value is not None}
+        known = facts.get("phone_number") or (session.status in LINKED and session.phone_number)
+        facts["phase"] = None if known else Phase.READING_PHONE
+    after = _move(session, event.type, facts, now)
+    if after is None:
+        return None
+    if event.type in {EventType.SESSION_AUTHENTICATED, EventType.SESSION_READY}:
+        after = replace(
+            after, fresh=False
+        )  # the login of this start is alive; a repeated spec must not forget it
+    if after.status in LINKED and session.status not in LINKED:
+        after = replace(after, connected_at=now)
+    return replace(after, last_seq=event.seq)
+
+
+def after_restart(session: Session, node_id: str | None, now: datetime) -> Session | None:
+    """A (re)start that the backend asked for: a new generation, so what the old run still says is stale."""
+    after = _move(session, EventType.RESTART_REQUESTED, {}, now)
+    if after is None:
+        return None
+    if session.status not in LINKED and session.status is not SessionStatus.AUTHENTICATED:
+        after = replace(after, connected_at=None, fresh=session.status in RESTARTS_FRESH or session.fresh)
+    if after.fresh:
+        after = replace(after, phone_number=None, display_name=None, platform=None)
+    return _owned(replace(after, wanted=Wanted.OPEN, start_seq=session.start_seq + 1), node_id)
+
+
+def after_placement(session: Session, node_id: str | None) -> Session:
+    """Another node takes the session, or none has it for now; its status stays until a node reports."""
+    return _owned(replace(session, version=session.version + 1), node_id)
+
+
+def _owned(session: Session, node_id: str | None) -> Session:
+    return replace(
+        session,
+        generation=session.generation + 1,
+        last_seq=0,
+        node_id=node_id,
+        node_url=None,
+        node_index=None,
+    )
+
+
+def after_logout_wish(session: Session, now: datetime) -> Session:
+    """The backend wants the device removed; `session_logged_out` will say that it is."""
+    return replace(session, wanted=Wanted.LOGGED_OUT, version=session.version + 1, last_activity_at=now)
+
+
+def after_delete(session: Session, now: datetime) -> Session:
+    """Nothing of the account stays readable. The id stays, so that the next call gets a true answer."""
+    if session.status is SessionStatus.DELETED:
+        return session
+    after = _move(session, EventType.DELETE_REQUESTED, {}, now)
+    if after is None:  # the table lets every state be deleted
+        raise AssertionError(f"session {session.id}: {session.status} cannot be deleted")
+    return replace(
+        _without_codes(after),
+        wanted=Wanted.ERASED,
+        deleted_at=now,
+        erased_at=now if session.node_id is None else None,
+        phone_number=None,
+        requested_phone=None,
+        display_name=None,
+        metadata={},
+        proxy=None,
+        return_url=None,
+        reason_message=None,
+        link_token_hash=None,
+        link_expires_at=None,
+    )

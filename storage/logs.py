@@ -1,0 +1,66 @@
+"""Log lines: an event name and fields. One JSON object a line, plain text on a terminal.
+
+Rule: ids, counts and durations may be logged; phone numbers only through `mask_phone`; refs, codes,
+tokens, keys and page content never.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+from typing import Any, TextIO
+
+from storage.clock import to_wire
+
+_BUILT_IN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+
+def mask_phone(phone_number: str | None) -> str | None:
+    """+628123456789 becomes +62*******89: enough to recognise, too little to call."""
+    if phone_number is None:
+        return None
+    if len(phone_number) < 8:
+        return "*" * len(phone_number)
+    return phone_number[:3] + "*" * (len(phone_number) - 5) + phone_number[-2:]
+
+
+def _fields(record: logging.LogRecord) -> dict[str, Any]:
+    return {name: value for name, value in vars(record).items() if name not in _BUILT_IN}
+
+
+class JsonFormatter(logging.Formatter):
+    """For machines: every line is one JSON object."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, Any] = {
+            "time": to_wire(datetime.fromtimestamp(record.created, UTC)),
+            "level": record.levelname.lower(),
+            "event": record.getMessage(),
+            "logger": record.name,
+            **_fields(record),
+        }
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str, ensure_ascii=False)
+
+
+class TextFormatter(logging.Formatter):
+    """For people: time, level, event, then name=value."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        time = datetime.fromtimestamp(record.created, UTC).strftime("%H:%M:%S.%f")[:-3]
+        fields = " ".join(f"{name}={value}" for name, value in _fields(record).items())
+        line = f"{time} {record.levelname.lower():<7} {record.getMessage()} {fields}".rstrip()
+        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+
+def configure(stream: TextIO | None = None, level: int = logging.INFO) -> None:
+    """Send every log line of this process to `stream` (stderr). Called once, in a composition root."""
+    target = sys.stderr if stream is None else stream
+    handler = logging.StreamHandler(target)
+    handler.setFormatter(TextFormatter() if target.isatty() else JsonFormatter())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)

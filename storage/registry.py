@@ -1,0 +1,227 @@
+"""The registry of sessions. Every change of a session goes through here, in one transaction.
+
+Rule: an event is applied once (its id), in order (`seq`), for the right owner (`generation`), and only if
+the table of transitions knows it. State, what belongs to it, and the webhooks owed change together.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from storage.clock import Clock
+from storage.database import Database
+from storage.deliveries import Deliveries
+from storage.errors import Conflict
+from storage.event_log import EventLog, Outcome
+from storage.events import INTERNAL, EventType, NodeEvent
+from storage.facts import facts_of
+from storage.idempotency import IdempotencyKey, IdempotencyKeys
+from storage.ids import new_id
+from storage.lifecycle import after_delete, after_event, after_logout_wish, after_placement, after_restart
+from storage.models import LINKED
+from storage.session_table import SessionTable
+from storage.sessions import Session
+
+log = logging.getLogger(__name__)
+
+
+class Registry:
+    """Sessions, and the events that move them."""
+
+    def __init__(self, database: Database, clock: Clock, deliveries: Deliveries) -> None:
+        self._database = database
+        self._clock = clock
+        self._deliveries = deliveries
+        self._events = EventLog(database, clock)
+        self._keys = IdempotencyKeys(database, clock)
+        self.sessions = SessionTable(database)
+
+    # ── what the backend wants ───────────────────────────────────────────────
+
+    def create(self, session: Session, idempotency: IdempotencyKey | None = None) -> tuple[Session, bool]:
+        """Store a new session; give it, or the one that the same key made before, and whether it is new.
+
+        Raises Conflict `idempotency_key_reused` when the key came with another request.
+        """
+        with self._database.transaction():
+            if idempotency is not None:
+                earlier = self._keys.session_of(session.workspace_id, idempotency)
+                if earlier is not None:
+                    return self.sessions.get(earlier), False
+            self.sessions.insert(session)
+            if idempotency is not None:
+                self._keys.remember(session.workspace_id, idempotency, session.id)
+            created = self.sessions.get(session.id)
+        log.info(
+            "session_created",
+            extra={
+                "session_id": session.id,
+                "workspace_id": session.workspace_id,
+                "node_id": session.node_id,
+            },
+        )
+        return created, True
+
+    def request_restart(
+        self, session_id: str, node_id: str | None, phone_number: str | None = None
+    ) -> Session:
+        """(Re)start on a node, with a pairing code for this number or none. Raises NotFound, Conflict."""
+
+        def restart(session: Session) -> Session:
+            after = after_restart(session, node_id, self._clock.now())
+            if after is None:
+                raise Conflict(
+                    f"session {session.id} is {session.status}; create a new one", code="session_ended"
+                )
+            return replace(after, requested_phone=phone_number)
+
+        return self._command(session_id, EventType.RESTART_REQUESTED, restart)
+
+    def request_delete(self, session_id: str) -> Session:
+        """Forget a session; asking again is no change. Raises NotFound."""
+        with self._database.transaction():
+            after = self._command(
+                session_id,
+                EventType.DELETE_REQUESTED,
+                lambda session: after_delete(session, self._clock.now()),
+            )
+            self._events.empty(session_id)
+            self._deliveries.empty(session_id)
+        return after
+
+    def request_logout(self, session_id: str) -> Session:
+        """Want the device removed from the account. Raises NotFound, Conflict."""
+
+        def log_out(session: Session) -> Session:
+            if not session.linked:
+                raise Conflict(
+                    f"session {session.id} is {session.status}: there is no login to end", code="not_linked"
+                )
+            return after_logout_wish(session, self._clock.now())
+
+        return self._change(session_id, log_out, why="logout_requested")
+
+    def place(self, session_id: str, node_id: str) -> Session:
+        """Give a session without a node to one; no change when somebody was faster. Raises NotFound."""
+        return self._change(
+            session_id,
+            lambda session: after_placement(session, node_id) if session.node_id is None else session,
+            why="placed",
+        )
+
+    def unplace(self, session_id: str) -> Session:
+        """Take a session that has not begun from a node that will not begin it. Raises NotFound."""
+        return self._change(session_id, lambda session: after_placement(session, None), why="unplaced")
+
+    def remember_phone(self, session_id: str, phone_number: str) -> Session:
+        """Later starts ask for a pairing code for this number. Raises NotFound."""
+        return self._change(
+            session_id, lambda session: replace(session, requested_phone=phone_number), why="phone_requested"
+        )
+
+    def renew_link(self, session_id: str, until: datetime) -> Session:
+        """Let the hosted page live longer. Raises NotFound."""
+        return self._change(
+            session_id, lambda session: replace(session, link_expires_at=until), why="link_renewed"
+        )
+
+    def make_primary(self, session_id: str) -> Session:
+        """The first account of its workspace, instead of whoever was. Raises NotFound, Conflict."""
+        with self._database.transaction():
+            session = self.sessions.get(session_id)
+            if session.status not in LINKED:
+                raise Conflict(
+                    f"session {session.id} is {session.status}; only a linked one can be primary",
+                    code="not_linked",
+                )
+            before = self._database.one("primary_of_workspace", workspace_id=session.workspace_id)
+            if before is not None and before["id"] != session.id:
+                self._database.run("set_primary", id=before["id"], is_primary=0)
+            self._database.run("set_primary", id=session.id, is_primary=1)
+            return self.sessions.get(session_id)
+
+    def mark_erased(self, session_id: str) -> None:
+        """No node holds anything of this deleted session any more."""
+        now = self._clock.now()
+        self._change(
+            session_id, lambda session: replace(session, erased_at=session.erased_at or now), why="erased"
+        )
+
+    # ── what the nodes report ────────────────────────────────────────────────
+
+    def apply(self, node_id: str, event: NodeEvent) -> Outcome:
+        """Apply one event of a node. Raises BadMessage before anything is stored."""
+        facts_of(event)
+        with self._database.transaction():
+            if self._events.has(event.id):
+                return Outcome.DUPLICATE
+            session = self.sessions.find(event.session_id)
+            outcome, after = self._judge(node_id, session, event)
+            self._events.record(node_id, event, outcome)
+            if session is not None and after is not None:
+                self.sessions.save(session, after, why=event.type.value)
+                if outcome is Outcome.APPLIED and event.type not in INTERNAL:
+                    self._deliveries.owe(after, event)
+        if outcome is not Outcome.APPLIED:
+            log.info(
+                "event_not_applied",
+                extra={
+                    "session_id": event.session_id,
+                    "event_type": event.type.value,
+                    "outcome": outcome.value,
+                },
+            )
+        return outcome
+
+    def _judge(
+        self, node_id: str, session: Session | None, event: NodeEvent
+    ) -> tuple[Outcome, Session | None]:
+        """What comes of an event, and the session to save, if any."""
+        if session is None:
+            return Outcome.UNKNOWN_SESSION, None
+        if (event.generation, node_id) != (session.generation, session.node_id):
+            return Outcome.STALE_GENERATION, None
+        if event.seq <= session.last_seq:
+            return Outcome.STALE, None
+        after = after_event(session, event, self._clock.now())
+        if after is None:
+            return Outcome.DOES_NOT_FIT, replace(session, last_seq=event.seq)
+        if event.type is EventType.SESSION_READY and not after.is_primary:
+            primary = self._database.one("primary_of_workspace", workspace_id=session.workspace_id)
+            after = replace(after, is_primary=primary is None)
+        return Outcome.APPLIED, after
+
+    # ── changing ─────────────────────────────────────────────────────────────
+
+    def _command(self, session_id: str, type_: EventType, change: Callable[[Session], Session]) -> Session:
+        """Change a session by a backend's call, and record it among its events."""
+        now = self._clock.now()
+        with self._database.transaction():
+            after = self._change(session_id, change, why=type_.value)
+            command = NodeEvent(
+                id=new_id(now),
+                session_id=session_id,
+                generation=after.generation,
+                seq=0,
+                type=type_,
+                occurred_at=now,
+                data=_NOTHING,
+            )
+            self._events.record(None, command, Outcome.APPLIED)
+        return after
+
+    def _change(self, session_id: str, change: Callable[[Session], Session], *, why: str) -> Session:
+        with self._database.transaction():
+            session = self.sessions.get(session_id)
+            after = change(session)
+            if after is session:
+                return session
+            self.sessions.save(session, after, why=why)
+            return self.sessions.get(session_id)
+
+
+_NOTHING: Mapping[str, Any] = {}

@@ -1,0 +1,49 @@
+"""Log lines."""
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from storage import logs
+
+
+@pytest.fixture
+def stream() -> Iterator[io.StringIO]:
+    root = logging.getLogger()
+    before, level = root.handlers[:], root.level
+    made = io.StringIO()
+    logs.configure(made)
+    yield made
+    root.handlers[:] = before
+    root.setLevel(level)
+
+
+def test_a_line_is_one_json_object_with_event_and_fields(stream: io.StringIO) -> None:
+    logging.getLogger("part").info("slot_assigned", extra={"session_id": "s", "waited_ms": 41})
+    line = json.loads(stream.getvalue())
+    assert (line["event"], line["level"], line["session_id"], line["waited_ms"]) == (
+        "slot_assigned",
+        "info",
+        "s",
+        41,
+    )
+    assert line["time"].endswith("Z")
+
+
+def test_a_traceback_stays_in_its_line(stream: io.StringIO) -> None:
+    try:
+        raise ValueError("two\nlines")
+    except ValueError:
+        logging.getLogger("part").exception("broke")
+    (line,) = stream.getvalue().splitlines()
+    assert "ValueError" in json.loads(line)["traceback"]
+
+
+@pytest.mark.parametrize(
+    ("number", "masked"), [("+6281234567890", "+62*********90"), ("+123", "****"), (None, None)]
+)
+def test_a_number_is_masked(number: str | None, masked: str | None) -> None:
+    assert logs.mask_phone(number) == masked
