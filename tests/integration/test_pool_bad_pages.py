@@ -21,7 +21,8 @@ def ends_failed(system: System) -> dict[str, Any]:
     session = system.create()
     ended = system.until(session["id"], "failed", within=40)
     eventually(lambda: not system.browsers(), "its browser is gone")
-    assert not (system.data_dir / "profiles" / session["id"]).exists()
+    profile = system.data_dir / "profiles" / session["id"]
+    eventually(lambda: not profile.exists(), "its profile is gone")
     assert len(list((system.data_dir / "diagnoses").iterdir())) == 1
     eventually(lambda: system.receiver.of_type("session_failed"), "the backend was told")
     return ended

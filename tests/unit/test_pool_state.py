@@ -89,6 +89,7 @@ def test_the_journal_gives_back_what_was_held(tmp_path: Path) -> None:
         spec=SPEC,
         status=SessionStatus.CONNECTED,
         phone_number="+6281234567890",
+        profile="s1",
         ref=None,
         browser=BrowserMark(pid=12, started=34, port=56),
     )

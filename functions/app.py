@@ -1,0 +1,117 @@
+"""Composition root of the functions: `gunicorn 'functions.app:create_app()'`.
+
+Rule: the only place here that reads the environment and that knows every part.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+
+from flask import Flask, Response, g, request
+from flask.json.provider import DefaultJSONProvider
+from ulid import ULID
+
+from functions.auth import require_guard
+from functions.bodies import MAX_BODY_BYTES
+from functions.config import FunctionsConfig
+from functions.delivery_routes import delivery_routes
+from functions.health import health_routes
+from functions.links import Links
+from functions.node_reports import NodeReports
+from functions.node_routes import node_routes
+from functions.pages import pages_blueprint
+from functions.pool_client import PoolClient
+from functions.problems import answer_with_problems
+from functions.request_log import log_requests
+from functions.services import Services
+from functions.session_routes import session_routes
+from functions.sessions import Sessions
+from storage import logs
+from storage.clock import Clock, SystemClock
+from storage.database import Database
+from storage.deliveries import Deliveries
+from storage.nodes import Nodes
+from storage.registry import Registry
+from storage.workspaces import Workspaces
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+def make_services(config: FunctionsConfig, clock: Clock) -> Services:
+    """Every part, wired; the registry is brought up to date first."""
+    database = Database(config.database_url)
+    database.migrate()
+    workspaces, nodes = Workspaces(database, clock), Nodes(database, clock)
+    deliveries = Deliveries(database, clock)
+    registry = Registry(database, clock, deliveries)
+    links = Links(
+        registry.sessions,
+        clock,
+        secret_key=config.secret_key,
+        public_url=config.public_url,
+        ttl=config.link_ttl,
+    )
+    sessions = Sessions(
+        database=database,
+        registry=registry,
+        workspaces=workspaces,
+        nodes=nodes,
+        pool=PoolClient(config.pool_secret),
+        links=links,
+        clock=clock,
+        lease_ttl=config.lease_ttl,
+    )
+    node_reports = NodeReports(
+        database=database, registry=registry, nodes=nodes, clock=clock, lease_ttl=config.lease_ttl
+    )
+    return Services(
+        config=config,
+        clock=clock,
+        database=database,
+        workspaces=workspaces,
+        registry=registry,
+        sessions=sessions,
+        links=links,
+        nodes=nodes,
+        node_reports=node_reports,
+        deliveries=deliveries,
+    )
+
+
+def make_app(services: Services) -> Flask:
+    """The routes over these services."""
+    app = Flask("functions", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+    assert isinstance(app.json, DefaultJSONProvider)
+    app.json.sort_keys = False  # in the order in which the documents show it
+    app.before_request(_take_request_id)
+    log_requests(app, services.clock)
+    app.before_request(lambda: require_guard(services))
+    app.after_request(_give_request_id)
+    answer_with_problems(app)
+    app.register_blueprint(session_routes(services))
+    app.register_blueprint(delivery_routes(services))
+    app.register_blueprint(node_routes(services))
+    app.register_blueprint(pages_blueprint(services))
+    app.register_blueprint(health_routes(services))
+    app.extensions["linkpool"] = services
+    return app
+
+
+def _take_request_id() -> None:
+    """The caller's own id when it is harmless, so that both logs can be laid side by side."""
+    given = request.headers.get("X-Request-Id", "")
+    g.request_id = given if _REQUEST_ID.fullmatch(given) else str(ULID())
+
+
+def _give_request_id(response: Response) -> Response:
+    response.headers["X-Request-Id"] = g.request_id
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    return response
+
+
+def create_app() -> Flask:
+    """For gunicorn. Raises ConfigError."""
+    logs.configure()
+    return make_app(make_services(FunctionsConfig.from_env(os.environ), SystemClock()))

@@ -1,0 +1,124 @@
+"""Who may call what. Every route is denied unless it stands in `GUARDS`.
+
+Rule: a route without a guard answers 403 to everybody, so forgetting one opens nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from enum import StrEnum
+from urllib.parse import quote
+
+from flask import g, request
+
+from functions.bodies import read_raw
+from functions.problems import Problem
+from functions.services import Services
+from storage.errors import Untrusted
+from storage.node_signing import verify
+from storage.workspaces import Workspace
+
+log = logging.getLogger(__name__)
+
+_BEARER = re.compile(r"Bearer +(\S+)", re.IGNORECASE)
+
+
+class Guard(StrEnum):
+    """What a route asks for before it does anything."""
+
+    WORKSPACE = "workspace"
+    """The API key of a workspace."""
+    NODE = "node"
+    """A signed request of a node, used for the first time."""
+    LINK = "link"
+    """The token in the address of a hosted page, which the page's routes check themselves."""
+    PUBLIC = "public"
+    """Nothing: the answer holds no workspace's data."""
+
+
+GUARDS = {
+    "sessions.create": Guard.WORKSPACE,
+    "sessions.page": Guard.WORKSPACE,
+    "sessions.show": Guard.WORKSPACE,
+    "sessions.delete": Guard.WORKSPACE,
+    "sessions.qr_png": Guard.WORKSPACE,
+    "sessions.qr_svg": Guard.WORKSPACE,
+    "sessions.regenerate_qr": Guard.WORKSPACE,
+    "sessions.pairing_code": Guard.WORKSPACE,
+    "sessions.restart": Guard.WORKSPACE,
+    "sessions.log_out": Guard.WORKSPACE,
+    "sessions.make_primary": Guard.WORKSPACE,
+    "deliveries.page": Guard.WORKSPACE,
+    "deliveries.retry": Guard.WORKSPACE,
+    "nodes.webhook": Guard.NODE,
+    "nodes.heartbeat": Guard.NODE,
+    "pages.page": Guard.LINK,
+    "pages.status": Guard.LINK,
+    "pages.qr": Guard.LINK,
+    "pages.start": Guard.LINK,
+    "pages.refresh": Guard.LINK,
+    "pages.pairing": Guard.LINK,
+    "health.health": Guard.PUBLIC,
+    "health.whatsapp": Guard.PUBLIC,
+    "health.livez": Guard.PUBLIC,
+    "health.readyz": Guard.PUBLIC,
+}
+
+
+def require_guard(services: Services) -> None:
+    """Before every request. Raises Problem, Untrusted."""
+    if request.endpoint is None:
+        return  # no such address: the router's 404 or 405 follows
+    match GUARDS.get(request.endpoint):
+        case Guard.WORKSPACE:
+            g.workspace = _authenticate(services)
+        case Guard.NODE:
+            g.node_id = _verify_node(services)
+        case Guard.LINK | Guard.PUBLIC:
+            pass
+        case None:
+            log.error("route_without_guard", extra={"endpoint": request.endpoint})
+            raise Problem(403, "forbidden", "nobody may call this")
+
+
+def current_workspace() -> Workspace:
+    """Whose key came with this request."""
+    workspace: Workspace = g.workspace
+    return workspace
+
+
+def current_node() -> str:
+    """Which node signed this request."""
+    node_id: str = g.node_id
+    return node_id
+
+
+def _authenticate(services: Services) -> Workspace:
+    match = _BEARER.fullmatch(request.headers.get("Authorization", ""))
+    if match is None:
+        raise _unauthorized("send the API key of your workspace as Authorization: Bearer lp_…")
+    workspace = services.workspaces.authenticate(match[1])
+    if workspace is None:
+        raise _unauthorized("this API key is not known here, or it was revoked")
+    return workspace
+
+
+def _unauthorized(detail: str) -> Problem:
+    return Problem(401, "unauthorized", detail, headers={"WWW-Authenticate": "Bearer"})
+
+
+def _verify_node(services: Services) -> str:
+    node_id, nonce = verify(
+        services.config.pool_secret,
+        dict(request.headers),
+        request.method,
+        quote(request.path),  # as it was on the wire; Flask has decoded it
+        read_raw(),
+        services.clock.now(),
+    )
+    if not 0 < len(node_id) <= 100 or not 0 < len(nonce) <= 100:
+        raise Untrusted("node id and nonce have at most 100 characters")
+    if not services.nodes.use_nonce(node_id, nonce):
+        raise Problem(401, "replayed", "this signed request was received before; sign it anew")
+    return node_id

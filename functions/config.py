@@ -1,0 +1,108 @@
+"""The environment of the functions and the deliverer, read once in a composition root."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+from storage.database import sqlite_path, sqlite_url
+from storage.errors import ConfigError
+
+_SHORTEST_SECRET = 32
+_HOST_AND_PORT = "host:port, with commas between several"
+
+
+@dataclass(frozen=True, kw_only=True)
+class FunctionsConfig:
+    """Everything that the functions can be told. No secret has a default."""
+
+    database_url: str
+    """DATABASE_URL, or registry.db in DATA_DIR (./data): where the registry lies."""
+    public_url: str
+    """PUBLIC_URL: how end users reach the functions; hosted pages and QR images are named under it."""
+    pool_secret: str
+    """POOL_SECRET: proves nodes to us and us to nodes."""
+    secret_key: str
+    """SECRET_KEY: makes the tokens of hosted pages; changing it revokes every link."""
+    link_ttl: timedelta
+    """LINK_TTL_SECONDS, one hour: how long a hosted page can start or pair; a restart renews it."""
+    lease_ttl: timedelta
+    """LEASE_TTL_SECONDS, 15: a node that was silent for so long is given no new session."""
+    webhook_allow_hosts: frozenset[str]
+    """WEBHOOK_ALLOW_HOSTS, none: host:port pairs that may be private and spoken to without TLS."""
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> FunctionsConfig:
+        """Raises ConfigError with everything that is missing or wrong."""
+        read = _Reader(environ)
+        port = read.number("FUNCTIONS_PORT", default=8000, least=1, most=65535)
+        config = cls(
+            database_url=read.database("DATABASE_URL"),
+            public_url=read.url("PUBLIC_URL", default=f"http://127.0.0.1:{port:.0f}"),
+            pool_secret=read.secret("POOL_SECRET"),
+            secret_key=read.secret("SECRET_KEY"),
+            link_ttl=timedelta(seconds=read.number("LINK_TTL_SECONDS", default=3600, least=1)),
+            lease_ttl=timedelta(seconds=read.number("LEASE_TTL_SECONDS", default=15, least=1)),
+            webhook_allow_hosts=read.hosts("WEBHOOK_ALLOW_HOSTS"),
+        )
+        if read.problems:
+            raise ConfigError(read.problems)
+        return config
+
+
+class _Reader:
+    """Reads values and collects what is wrong with them."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self.problems: list[str] = []
+
+    def database(self, name: str) -> str:
+        url = self._environ.get(name) or sqlite_url(self._environ.get("DATA_DIR"))
+        try:
+            sqlite_path(url)
+        except ConfigError as error:
+            self.problems += error.problems
+        return url
+
+    def secret(self, name: str) -> str:
+        value = self._environ.get(name, "")
+        if not value:
+            self.problems.append(f"{name} is missing; make one with: openssl rand -hex 32")
+        elif value.lower().startswith("change") or len(set(value)) < 8:
+            self.problems.append(f"{name} is an example, not a secret; make one with: openssl rand -hex 32")
+        elif len(value) < _SHORTEST_SECRET:
+            self.problems.append(
+                f"{name} must have at least {_SHORTEST_SECRET} characters, it has {len(value)}"
+            )
+        return value
+
+    def number(self, name: str, *, default: float, least: float, most: float = 10**9) -> float:
+        text = self._environ.get(name)
+        if not text:
+            return default
+        try:
+            value = float(text)
+        except ValueError:
+            value = float("nan")
+        if not least <= value <= most:
+            self.problems.append(f"{name} must be a number from {least:g} to {most:g}, got {text!r}")
+            return default
+        return value
+
+    def url(self, name: str, *, default: str) -> str:
+        value = self._environ.get(name) or default
+        parts = urlsplit(value)
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+            self.problems.append(f"{name} must be an http or https address, such as https://link.example.com")
+        return value.rstrip("/")
+
+    def hosts(self, name: str) -> frozenset[str]:
+        hosts = [part.strip().lower() for part in self._environ.get(name, "").split(",") if part.strip()]
+        for host in hosts:
+            _, separator, port = host.rpartition(":")
+            if not separator or not port.isdecimal():
+                self.problems.append(f"{name} must be {_HOST_AND_PORT}, got {host!r}")
+        return frozenset(hosts)

@@ -1,0 +1,49 @@
+"""How gunicorn runs the functions: threads, because a request waits for SQLite or a node, never for a CPU.
+
+Rule: no log line holds an address as it was asked for; the addresses of hosted pages are secrets.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from gunicorn import glogging  # type: ignore[import-untyped]
+
+from storage import logs
+
+
+class JsonLogger(glogging.Logger):  # type: ignore[misc]
+    """gunicorn's own lines in our form. Requests are logged by `functions.request_log`, by route."""
+
+    def setup(self, cfg: Any) -> None:
+        super().setup(cfg)
+        self.error_log.handlers.clear()
+        self.error_log.propagate = True
+        logs.configure()
+
+    def access(self, resp: Any, req: Any, environ: Any, request_time: Any) -> None:
+        """Nothing."""
+
+
+def pre_request(worker: Any, req: Any) -> None:
+    """Give a client this long between two pieces of a body or an answer, so that none can hold a thread."""
+    req.unreader.sock.settimeout(READ_TIMEOUT_SECONDS)
+
+
+READ_TIMEOUT_SECONDS = float(os.environ.get("FUNCTIONS_READ_TIMEOUT_SECONDS") or 10)
+
+bind = f"{os.environ.get('FUNCTIONS_HOST') or '127.0.0.1'}:{os.environ.get('FUNCTIONS_PORT') or 8000}"
+worker_class = "gthread"
+workers = 2
+"""Python runs one thread at a time; two processes use two cores, and one goes on while the other restarts."""
+threads = 8
+"""A thread waits up to five seconds for a node that hangs; eight of them leave room for everybody else."""
+keepalive = 75
+"""Seconds. Longer than the 60 of common proxies, so that it is never we who close under a request."""
+graceful_timeout = 15
+"""Seconds. The longest request is a node's five."""
+timeout = 60
+logger_class = JsonLogger
+control_socket_disable = True
+"""Nobody here uses it, and it would be a second way in."""

@@ -1,0 +1,203 @@
+"""Everything that stands on the hosted page, in one language: a screen turned into words.
+
+Rule: what is not in `PageContent` cannot be on the page; the template chooses no text and no fact.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from math import ceil
+from typing import Literal
+from urllib.parse import urlsplit
+
+from functions.link_view import OFFERS_NEW_QR, OFFERS_PAIRING, SHOWS_LINKED, LinkView, Screen
+from functions.page_texts import Explanation, Message, PageTexts, split_at
+from functions.phone_field import spaced
+from storage.models import LINKING, Phase, ReasonCode
+
+Badge = tuple[Literal["tick", "clock", "key", "alert", "chain", "phone"], Literal["good", "warn", "bad"]]
+"""A picture from the template, and its tone."""
+
+_PAIR = frozenset({Screen.QUEUED, Screen.PREPARING, Screen.SCAN, Screen.CODE})
+
+_BADGES: dict[Screen, Badge] = {
+    Screen.NOT_STARTED: ("phone", "good"),
+    Screen.PASSKEY: ("key", "warn"),
+    Screen.LINKED: ("tick", "good"),
+    Screen.LINKED_WITHOUT_NUMBER: ("tick", "good"),
+    Screen.RECONNECTING: ("chain", "warn"),
+    Screen.EXPIRED: ("clock", "warn"),
+    Screen.LOGGED_OUT: ("chain", "warn"),
+    Screen.FAILED: ("alert", "bad"),
+    Screen.REPLACED: ("chain", "good"),
+    Screen.DELETED: ("chain", "warn"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Action:
+    """A button that posts."""
+
+    name: str
+    label: str
+    url: str
+    quiet: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class PageContent:
+    """What the template puts down."""
+
+    document_title: str
+    title: str
+    text: str
+    next_step: str = ""
+    layout: Literal["pair", "solo"] = "solo"
+    """Head and QR side by side where there is room, or one centred column."""
+    screen: str = "message"
+    workspace: str = ""
+    mark: str = "?"
+    """First letter of the workspace, in place of a logo."""
+    asks: tuple[str, str] = ("", "")
+    """What stands before and after the workspace's name."""
+    progress: tuple[str, ...] = ()
+    badge: Badge | None = None
+    """None turns a wheel: something is going on."""
+    qr_text: str | None = None
+    code: str | None = None
+    ends: tuple[str, str] | None = None
+    left: str = ""
+    steps: tuple[str, ...] = ()
+    phone_number: str | None = None
+    return_url: str | None = None
+    back_to: str = ""
+    action: Action | None = None
+    pairing_url: str | None = None
+
+    @property
+    def classes(self) -> str:
+        """For the style sheet."""
+        return f"{self.layout} {self.screen}"
+
+    @property
+    def said(self) -> str:
+        """What a screen reader is told when the state has changed."""
+        parts = (self.title, self.phone_number, self.text, *self.progress, self.next_step)
+        return " ".join(part for part in parts if part)
+
+
+def content_of(view: LinkView, texts: PageTexts, *, workspace: str, page_url: str) -> PageContent:
+    """Put a screen into words."""
+    session, screen = view.session, view.screen
+    message = texts.screens[screen]
+    explanation = _explanation(view, texts)
+    badge = _BADGES.get(screen)
+    names = {
+        "workspace": workspace,
+        "phone": spaced(session.pairing_phone_number if screen is Screen.CODE else session.phone_number)
+        or "",
+    }
+    return PageContent(
+        document_title=f"{message.title} · {workspace}",
+        workspace=workspace,
+        mark=(workspace.strip() or "?")[0].upper(),
+        asks=split_at(texts.asks if session.status in LINKING else texts.about, "workspace"),
+        layout="pair" if screen in _PAIR else "solo",
+        screen=screen,
+        title=message.title,
+        text=(explanation.what if explanation else message.text).format_map(names),
+        next_step=(explanation.next_step if explanation else message.next_step).format_map(names),
+        progress=_progress(view, texts),
+        badge=badge,
+        qr_text=session.qr_text if screen is Screen.SCAN else None,
+        code=session.pairing_code if screen is Screen.CODE else None,
+        ends=_ends(view, texts),
+        left="" if view.ends_in is None else minutes_and_seconds(view.ends_in),
+        steps=_steps(screen, texts),
+        phone_number=spaced(session.phone_number) if screen in SHOWS_LINKED else None,
+        return_url=web_address(session.return_url) if screen in SHOWS_LINKED else None,
+        back_to=texts.back_to.format_map(names),
+        action=_action(screen, texts, page_url),
+        pairing_url=f"{page_url}/pairing-code" if screen in OFFERS_PAIRING else None,
+    )
+
+
+def message_page(message: Message) -> PageContent:
+    """A page without a link behind it."""
+    return PageContent(
+        document_title=message.title,
+        title=message.title,
+        text=message.text,
+        next_step=message.next_step,
+        badge=("chain", "warn"),
+    )
+
+
+def minutes_and_seconds(left: timedelta) -> str:
+    """As the countdown on the page writes it: 0:42."""
+    minutes, seconds = divmod(ceil(left.total_seconds()), 60)
+    return f"{minutes}:{seconds:02d}"
+
+
+def web_address(url: str | None) -> str | None:
+    """Only http and https become a link: a `javascript:` address would run here."""
+    return url if url is not None and urlsplit(url).scheme in {"http", "https"} else None
+
+
+def _explanation(view: LinkView, texts: PageTexts) -> Explanation | None:
+    if view.screen not in {Screen.EXPIRED, Screen.LOGGED_OUT, Screen.FAILED}:
+        return None
+    try:
+        return texts.reasons[ReasonCode(view.session.reason_code or "")]
+    except (ValueError, KeyError):
+        return texts.unknown_reason
+
+
+def _progress(view: LinkView, texts: PageTexts) -> tuple[str, ...]:
+    session = view.session
+    match view.screen:
+        case Screen.QUEUED:
+            lines = []
+            if session.queue_position is not None:
+                lines.append(texts.queue_position.format(position=session.queue_position))
+            if session.queue_estimated_wait_ms:
+                wait = timedelta(milliseconds=session.queue_estimated_wait_ms)
+                lines.append(texts.queue_wait.format(time=minutes_and_seconds(wait)))
+            return tuple(lines)
+        case Screen.PREPARING:
+            if session.qr_text is not None or session.phase is Phase.WAITING_FOR_SCAN:
+                return (texts.qr_renewing,)
+            return (texts.phases[session.phase or Phase.LAUNCHING],)
+        case Screen.LINKING:
+            number_missing = session.connected_at is not None
+            return (texts.phases[Phase.READING_PHONE if number_missing else session.phase or Phase.LINKING],)
+        case _:
+            return ()
+
+
+def _steps(screen: Screen, texts: PageTexts) -> tuple[str, ...]:
+    """Shown before the code is there, so that the phone is at hand when it comes."""
+    if screen is Screen.CODE:
+        return texts.code_steps
+    return texts.scan_steps if screen in _PAIR else ()
+
+
+def _ends(view: LinkView, texts: PageTexts) -> tuple[str, str] | None:
+    if view.ends_in is None:
+        return None
+    sentences = {
+        Screen.SCAN: texts.qr_ends,
+        Screen.CODE: texts.code_ends,
+        Screen.PASSKEY: texts.passkey_ends,
+    }
+    return split_at(sentences[view.screen], "time")
+
+
+def _action(screen: Screen, texts: PageTexts, page_url: str) -> Action | None:
+    if screen is Screen.NOT_STARTED:
+        return Action(name="start", label=texts.start, url=f"{page_url}/start")
+    if screen in OFFERS_NEW_QR:
+        quiet = screen is Screen.PASSKEY
+        return Action(name="refresh", label=texts.new_qr, url=f"{page_url}/refresh", quiet=quiet)
+    return None

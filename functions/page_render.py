@@ -1,0 +1,150 @@
+"""The hosted page as bytes: HTML for a person, JSON for the script on it, headers for both.
+
+Rule: the server alone writes what the page says. A status answer carries the changed regions as HTML,
+so no text and no decision lives in the script.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+from flask import Response, current_app, render_template
+from markupsafe import Markup
+
+from functions.link_view import LinkView
+from functions.page_content import PageContent, content_of, message_page
+from functions.page_status import facts_of, milliseconds
+from functions.page_texts import Message, PageTexts
+from functions.qr_image import qr_svg
+
+TEMPLATE_FOLDER = Path(__file__).parent.parent / "templates"
+TEMPLATE = "link.html"
+REGIONS = ("who", "stage", "pairing")
+"""Blocks of the template that the script replaces. The pairing form is one of its own, so that a new QR
+does not take away what the person is typing."""
+
+BUILD = hashlib.sha256((TEMPLATE_FOLDER / TEMPLATE).read_bytes()).hexdigest()[:12]
+"""A page drawn by another release notices that style and script are not its own, and loads anew."""
+
+NO_SCRIPT_REFRESH_SECONDS = 3
+"""Without script the whole page is loaded each time; more often would flicker."""
+
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "X-Robots-Tag": "noindex, nofollow",
+    "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Content-Security-Policy": "default-src 'none'; base-uri 'none'; frame-ancestors 'none'",
+}
+"""On every answer below /link; the page itself is allowed what `_policy` adds."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FormState:
+    """What the form for the phone number shows beside itself."""
+
+    open: bool = False
+    typed: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinkPage:
+    """One link at one moment, for one reader."""
+
+    view: LinkView
+    texts: PageTexts
+    workspace: str
+    url: str
+    """Path of the page; its other addresses lie below."""
+
+    @property
+    def etag(self) -> str:
+        """Stands for all that the page shows, apart from the running countdown."""
+        parts = (self.view.fingerprint(), self.texts.locale, self.workspace, BUILD)
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:20]
+
+    def html(self, form: FormState, *, notice: str = "", status: int = 200) -> Response:
+        """The whole page."""
+        content, facts = self._content(), facts_of(self.view, self.url)
+        poll = {
+            "page_url": self.url,
+            "url": f"{self.url}/status",
+            "etag": f'"{self.etag}"',
+            "build": BUILD,
+            "wait_ms": facts["poll_after_ms"],
+            "left_ms": milliseconds(self.view.ends_in),
+            "said": content.said,
+            "refresh_seconds": max(NO_SCRIPT_REFRESH_SECONDS, ceil(facts["poll_after_ms"] / 1000)),
+        }
+        values = self._values(content, form) | {"notice": notice, "poll": poll, "keys": self._keys(content)}
+        return _render(values, status)
+
+    def status(self) -> Response:
+        """What the page polls: the facts, and the regions that show them."""
+        content = self._content()
+        template, keys = current_app.jinja_env.get_template(TEMPLATE), self._keys(content)
+        context = template.new_context(self._values(content, FormState()))
+        body = facts_of(self.view, self.url) | {
+            "page": {
+                "screen": self.view.screen,
+                "build": BUILD,
+                "document_title": content.document_title,
+                "classes": content.classes,
+                "said": content.said,
+                "left_ms": milliseconds(self.view.ends_in),
+                "regions": {
+                    name: {"key": keys[name], "html": "".join(template.blocks[name](context))}
+                    for name in REGIONS
+                },
+            }
+        }
+        headers = HEADERS | {"ETag": f'"{self.etag}"'}
+        return Response(json.dumps(body, ensure_ascii=False), 200, headers, mimetype="application/json")
+
+    def _content(self) -> PageContent:
+        return content_of(self.view, self.texts, workspace=self.workspace, page_url=self.url)
+
+    def _values(self, content: PageContent, form: FormState) -> dict[str, Any]:
+        drawn = None if content.qr_text is None else Markup(qr_svg(content.qr_text))  # noqa: S704 - ours
+        return {"texts": self.texts, "page": content, "qr_svg": drawn, "form": form}
+
+    def _keys(self, content: PageContent) -> dict[str, str]:
+        """A region is replaced when its key changes."""
+        return {
+            "who": " ".join(content.asks),
+            "stage": self.etag,
+            "pairing": f"{bool(content.pairing_url)} {bool(content.code)}",
+        }
+
+
+def message_response(message: Message, texts: PageTexts, status: int) -> Response:
+    """A page that says one thing and polls nothing: no such link, expired."""
+    values = {"texts": texts, "page": message_page(message), "form": FormState(), "keys": {}, "poll": None}
+    return _render(values, status)
+
+
+def svg_response(text: str) -> Response:
+    """The QR alone."""
+    return Response(qr_svg(text), 200, HEADERS, mimetype="image/svg+xml")
+
+
+def _render(values: Mapping[str, Any], status: int) -> Response:
+    nonce = secrets.token_urlsafe(16)
+    html = render_template(TEMPLATE, nonce=nonce, **values)
+    return Response(html, status, HEADERS | {"Content-Security-Policy": _policy(nonce)}, mimetype="text/html")
+
+
+def _policy(nonce: str) -> str:
+    return (
+        f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; img-src 'self' data:; "
+        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    )

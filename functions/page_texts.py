@@ -1,0 +1,106 @@
+"""What the hosted page says: the shape of a language, and the choice of one.
+
+Rule: every language is one complete `PageTexts`; the type checker finds a missing text. Sentences carry
+names in braces and are built around no plural, so that a language needs no grammar rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from functions.link_view import Screen
+from storage.models import Phase, ReasonCode
+
+
+@dataclass(frozen=True)
+class Message:
+    """A headline, what it means, and what to do next."""
+
+    title: str
+    text: str
+    next_step: str = ""
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A reason in plain words, and the next step."""
+
+    what: str
+    next_step: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PageTexts:
+    """One language. {workspace}, {phone}, {position}, {time} stand for themselves."""
+
+    locale: str
+    direction: Literal["ltr", "rtl"]
+
+    asks: str
+    """Who asks for what, above the screens on the way to a link."""
+    about: str
+    """Whose link this is, above the others."""
+    screens: Mapping[Screen, Message]
+    phases: Mapping[Phase, str]
+    """What is happening now, inside PREPARING and LINKING."""
+    reasons: Mapping[ReasonCode, Explanation]
+    unknown_reason: Explanation
+    """For a reason that this release does not know."""
+
+    scan_steps: tuple[str, ...]
+    code_steps: tuple[str, ...]
+    qr_label: str
+    """Names the picture for those who do not see it."""
+    qr_ends: str
+    code_ends: str
+    passkey_ends: str
+    """{time} runs down, as m:ss."""
+    qr_renewing: str
+    queue_position: str
+    queue_wait: str
+
+    start: str
+    new_qr: str
+    back_to: str
+
+    pairing_summary: str
+    pairing_hint: str
+    pairing_field: str
+    pairing_example: str
+    pairing_submit: str
+    pairing_again: str
+    pairing_stop: str
+    """For those without script: back to the page that refreshes itself."""
+    phone_missing: str
+    phone_without_country: str
+    phone_wrong: str
+    busy: str
+    """The person asked for something, and nobody could do it right now."""
+
+    retrying: str
+    """A poll failed; the page goes on trying."""
+    refreshes_itself: str
+    """For those without script."""
+
+    unknown_link: Message
+    expired_link: Message
+    foreign_form: Message
+
+
+def split_at(text: str, name: str) -> tuple[str, str]:
+    """The parts of a sentence around `{name}`, where the template puts an element."""
+    before, found, after = text.partition("{" + name + "}")
+    if not found:
+        raise ValueError(f"no {{{name}}} in {text!r}")
+    return before, after
+
+
+def choose_texts(catalogue: Mapping[str, PageTexts], wishes: Iterable[str | None], default: str) -> PageTexts:
+    """The first language that we speak; `pt-BR` is answered with `pt`."""
+    for wish in wishes:
+        language = (wish or "").replace("_", "-").split("-")[0].lower()
+        if language in catalogue:
+            return catalogue[language]
+    return catalogue[default]

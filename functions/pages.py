@@ -1,0 +1,184 @@
+"""Routes of the hosted page.
+
+Rule: the token in the address is the only credential. No cookie is set or read, and a form counts only
+when it was sent from this page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from flask import Blueprint, Response, request, url_for
+
+from functions.link_view import Screen, view_of
+from functions.page_render import (
+    HEADERS,
+    TEMPLATE_FOLDER,
+    FormState,
+    LinkPage,
+    message_response,
+    svg_response,
+)
+from functions.page_texts import Message, PageTexts, choose_texts
+from functions.page_texts_en import ENGLISH
+from functions.phone_field import FieldWrong, read_phone
+from functions.problems import Problem, problem_of
+from functions.services import Services
+from storage.errors import Conflict, PoolRefused, PoolUnreachable
+from storage.sessions import Session
+
+CATALOGUE = {texts.locale: texts for texts in (ENGLISH,)}
+"""Languages of the page. A new one is a module beside `page_texts_en` and a word here."""
+
+Act = Callable[[Session, PageTexts], object]
+
+
+def pages_blueprint(services: Services) -> Blueprint:
+    """GET /link/{token}, what it polls, and what it posts."""
+    blueprint = Blueprint("pages", __name__, url_prefix="/link", template_folder=str(TEMPLATE_FOLDER))
+    routes = _Routes(services)
+    blueprint.add_url_rule("/<token>", "page", routes.page)
+    blueprint.add_url_rule("/<token>/status", "status", routes.status)
+    blueprint.add_url_rule("/<token>/qr.svg", "qr", routes.qr)
+    blueprint.add_url_rule("/<token>/start", "start", routes.start, methods=["POST"])
+    blueprint.add_url_rule("/<token>/refresh", "refresh", routes.refresh, methods=["POST"])
+    blueprint.add_url_rule("/<token>/pairing-code", "pairing", routes.pairing_code, methods=["POST"])
+    blueprint.register_error_handler(_Refusal, lambda refusal: refusal.response())
+    return blueprint
+
+
+class _Refusal(Exception):
+    """The request ends here: a page for a person, a problem for a program."""
+
+    def __init__(self, status: int, code: str, message: Message, texts: PageTexts) -> None:
+        super().__init__(code)
+        self._status, self._code, self._message, self._texts = status, code, message, texts
+
+    def response(self) -> Response:
+        if _wants_json():
+            return _problem(Problem(self._status, self._code, self._message.text))
+        return message_response(self._message, self._texts, self._status)
+
+
+class _Routes:
+    """The handlers, with what they need."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def page(self, token: str) -> Response:
+        session, texts = self._find(token)
+        by_phone = request.args.get("by") == "phone"
+        return self._page(token, session, texts).html(FormState(open=by_phone))
+
+    def status(self, token: str) -> Response:
+        session, texts = self._find(token)
+        page = self._page(token, session, texts)
+        if request.if_none_match.contains_weak(page.etag):
+            return Response(status=304, headers={**HEADERS, "ETag": f'"{page.etag}"'})
+        return page.status()
+
+    def qr(self, token: str) -> Response:
+        session, _ = self._find(token)
+        view = view_of(session, self._services.clock.now())
+        if view.screen is not Screen.SCAN or session.qr_text is None:
+            return _problem(Problem(409, "no_qr", "no QR is on display; the status says when to look again"))
+        return svg_response(session.qr_text)
+
+    def start(self, token: str) -> Response:
+        def begin(session: Session, texts: PageTexts) -> None:
+            if session.linked:
+                raise Conflict(f"session {session.id} is linked", code="already_linked")
+            self._services.sessions.start(session)
+
+        return self._act(token, begin)
+
+    def refresh(self, token: str) -> Response:
+        return self._act(token, lambda session, texts: self._services.sessions.refresh_qr(session))
+
+    def pairing_code(self, token: str) -> Response:
+        typed = _typed_phone()
+
+        def ask(session: Session, texts: PageTexts) -> None:
+            self._services.sessions.request_pairing_code(session, read_phone(typed, texts))
+
+        return self._act(token, ask, typed)
+
+    def _act(self, token: str, act: Act, typed: str = "") -> Response:
+        """Do what a form asks for, and go back to the page; what could not be done is said there."""
+        session, texts = self._find(token)
+        if not _sent_from_here(self._services.config.public_url):
+            raise _Refusal(403, "foreign_form", texts.foreign_form, texts)
+        page = self._page(token, session, texts)
+        try:
+            act(session, texts)
+        except FieldWrong as wrong:
+            if _wants_json():
+                return _problem(Problem(422, "invalid_phone", str(wrong)))
+            return page.html(FormState(open=True, typed=typed, error=str(wrong)), status=422)
+        except (Conflict, PoolRefused, PoolUnreachable) as refusal:
+            problem = problem_of(refusal)
+            if _wants_json():
+                return _problem(problem)
+            if problem.code != "already_linked":
+                return page.html(FormState(), notice=texts.busy, status=problem.status)
+        if _wants_json():
+            session, texts = self._find(token)
+            return self._page(token, session, texts).status()
+        return Response(status=303, headers={**HEADERS, "Location": page.url})
+
+    def _find(self, token: str) -> tuple[Session, PageTexts]:
+        """The session behind the address, and the reader's language. Raises _Refusal."""
+        session = self._services.links.find(token)
+        accepted = [language for language, _ in request.accept_languages]
+        texts = choose_texts(CATALOGUE, [session.locale if session else None, *accepted], ENGLISH.locale)
+        if session is None:
+            raise _Refusal(404, "link_unknown", texts.unknown_link, texts)
+        if self._services.links.expired(session):
+            raise _Refusal(410, "link_expired", texts.expired_link, texts)
+        return session, texts
+
+    def _page(self, token: str, session: Session, texts: PageTexts) -> LinkPage:
+        return LinkPage(
+            view=view_of(session, self._services.clock.now()),
+            texts=texts,
+            workspace=self._services.workspaces.get(session.workspace_id).name,
+            url=url_for("pages.page", token=token),
+        )
+
+
+def _typed_phone() -> str:
+    if request.is_json:
+        body = request.get_json(silent=True)
+        value = body.get("phone_number") if isinstance(body, dict) else None
+        return value if isinstance(value, str) else ""
+    return request.form.get("phone_number", "")
+
+
+def _wants_json() -> bool:
+    best = request.accept_mimetypes.best_match(["text/html", "application/json"])
+    return best == "application/json" or request.path.endswith("/status")
+
+
+def _sent_from_here(public_url: str) -> bool:
+    """No other website sent this form.
+
+    Browsers that say it in Sec-Fetch-Site are believed. Older ones send Origin, or "null" because this page
+    has no referrer; then the token, which no other site knows, has to be enough, as it is for programs.
+    """
+    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin", "null")
+    if site is not None:
+        return site == "same-origin"
+    return origin == "null" or _origin(origin) in {_origin(public_url), _origin(request.host_url)}
+
+
+def _origin(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.netloc.lower()
+
+
+def _problem(problem: Problem) -> Response:
+    response = problem.response()
+    response.headers.update(HEADERS)
+    return response

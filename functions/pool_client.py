@@ -1,0 +1,122 @@
+"""The node's control API, as functions call it. The one door to requests for calls into the pool.
+
+Rule: a call is only the fast path. Whoever calls has stored the wish before, and a node that does not
+answer hears of it with its next heartbeat.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from typing import Any
+
+import requests
+
+from storage.errors import BadMessage, PoolRefused, PoolUnreachable
+from storage.events import NodeEvent
+from storage.node_protocol import SessionSpec
+
+log = logging.getLogger(__name__)
+
+CONNECT_TIMEOUT_SECONDS = 0.5
+"""A node is on the same network; half a second without an accept is a node that is gone."""
+READ_TIMEOUT_SECONDS = 5.0
+"""A node answers at once with what it has; the longest step is asking a page for a new ref or a code."""
+
+
+class PoolClient:
+    """Calls nodes. Keeps connections open, one set per thread."""
+
+    def __init__(
+        self,
+        secret: str,
+        *,
+        connect_timeout: float = CONNECT_TIMEOUT_SECONDS,
+        read_timeout: float = READ_TIMEOUT_SECONDS,
+    ) -> None:
+        self._secret = secret
+        self._timeout = (connect_timeout, read_timeout)
+        self._local = threading.local()
+        self._sessions: list[requests.Session] = []
+        self._lock = threading.Lock()
+
+    def run(self, node_url: str, spec: SessionSpec) -> list[NodeEvent]:
+        """Start, or go on with, a session. Raises PoolUnreachable, PoolRefused."""
+        return self._call("PUT", node_url, f"/sessions/{spec.id}", spec.to_wire())
+
+    def erase(self, node_url: str, session_id: str, generation: int, *, log_out: bool) -> list[NodeEvent]:
+        """Destroy a session's profile; with `log_out`, remove the device from the account first."""
+        body = {"generation": generation, "logout": log_out}
+        return self._call("DELETE", node_url, f"/sessions/{session_id}", body)
+
+    def refresh_qr(self, node_url: str, session_id: str, generation: int) -> list[NodeEvent]:
+        """Show a new ref."""
+        return self._call("POST", node_url, f"/sessions/{session_id}/qr", {"generation": generation})
+
+    def pairing_code(
+        self, node_url: str, session_id: str, generation: int, phone_number: str
+    ) -> list[NodeEvent]:
+        """Show a code for this number."""
+        body = {"generation": generation, "phone_number": phone_number}
+        return self._call("POST", node_url, f"/sessions/{session_id}/pairing-code", body)
+
+    def log_out(self, node_url: str, session_id: str, generation: int) -> list[NodeEvent]:
+        """Remove the device from the account, then close."""
+        return self._call("POST", node_url, f"/sessions/{session_id}/logout", {"generation": generation})
+
+    def close(self) -> None:
+        """Close the connections of all threads. Twice is fine."""
+        with self._lock:
+            sessions, self._sessions = self._sessions, []
+        for session in sessions:
+            session.close()
+
+    def _session(self) -> requests.Session:
+        session: requests.Session | None = getattr(self._local, "session", None)
+        if session is None:
+            session = requests.Session()
+            session.trust_env = False  # no proxy of the environment stands between us and a node
+            session.headers["Authorization"] = f"Bearer {self._secret}"
+            self._local.session = session
+            with self._lock:
+                self._sessions.append(session)
+        return session
+
+    def _call(self, method: str, node_url: str, path: str, body: dict[str, Any]) -> list[NodeEvent]:
+        url = node_url.rstrip("/") + path
+        try:
+            response = self._session().request(
+                method, url, json=body, timeout=self._timeout, allow_redirects=False
+            )
+        except requests.RequestException as error:
+            log.warning(
+                "node_unreachable",
+                extra={"node_url": node_url, "call": method, "error": type(error).__name__},
+            )
+            raise PoolUnreachable(
+                "the machine that holds this session does not answer now; try again in a moment"
+            ) from error
+        return _events(response)
+
+
+def _events(response: requests.Response) -> list[NodeEvent]:
+    try:
+        answer = json.loads(response.content)
+    except ValueError as error:
+        raise PoolRefused(
+            502, "node_confused", f"the node answered {response.status_code} without JSON"
+        ) from error
+    if not isinstance(answer, dict):
+        raise PoolRefused(502, "node_confused", "the node answered with something that is no JSON object")
+    if not response.ok:
+        code, detail = answer.get("code"), answer.get("detail")
+        raise PoolRefused(
+            response.status_code,
+            code if isinstance(code, str) else "node_refused",
+            detail if isinstance(detail, str) else f"the node answered {response.status_code}",
+        )
+    try:
+        return [NodeEvent.from_wire(event) for event in answer.get("events") or []]
+    except (BadMessage, TypeError) as error:
+        raise PoolRefused(502, "node_confused", f"the node's answer cannot be read: {error}") from error

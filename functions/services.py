@@ -1,0 +1,41 @@
+"""What the routes may use, made once in `functions.app` and passed to every blueprint."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from functions.config import FunctionsConfig
+from functions.links import Links
+from functions.node_reports import NodeReports
+from functions.sessions import Sessions
+from storage.clock import Clock
+from storage.database import Database
+from storage.deliveries import Deliveries
+from storage.nodes import Nodes
+from storage.registry import Registry
+from storage.workspaces import Workspaces
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services:
+    """The parts of the functions, by the words of the glossary."""
+
+    config: FunctionsConfig
+    clock: Clock
+    database: Database
+    workspaces: Workspaces
+    """`get(workspace_id) -> Workspace` (name); `authenticate(key)`."""
+    registry: Registry
+    """Reads sessions; applies events."""
+    sessions: Sessions
+    """What a backend or a person may ask of a session."""
+    links: Links
+    """`find(token) -> Session | None`, `expired(session) -> bool`, `url(session) -> str`."""
+    nodes: Nodes
+    node_reports: NodeReports
+    deliveries: Deliveries
+
+    def close(self) -> None:
+        """Close every connection; twice is fine."""
+        self.sessions.close()
+        self.database.close()

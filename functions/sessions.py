@@ -1,0 +1,230 @@
+"""What a backend or a person may ask of a session: wishes into the registry, then a direct call to the node.
+
+Rule: the wish is stored before the node is called, and repeated by the heartbeat, so a call that is lost
+heals by itself. Only events change the status.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from functions.links import Links
+from functions.phone_numbers import normalise
+from functions.placement import choose_node
+from functions.pool_client import PoolClient
+from functions.session_requests import NewSession
+from functions.specs import spec_of
+from storage.clock import Clock
+from storage.database import Database
+from storage.errors import BadMessage, Conflict, PoolRefused, PoolUnreachable
+from storage.events import NodeEvent
+from storage.idempotency import IdempotencyKey
+from storage.ids import new_id
+from storage.models import ENDED, FINAL, SessionStatus, Wanted
+from storage.nodes import Nodes
+from storage.registry import Registry
+from storage.sessions import Session
+from storage.workspaces import Workspace, Workspaces
+
+log = logging.getLogger(__name__)
+
+RESTARTABLE = ENDED - FINAL
+_BEFORE_QR = frozenset({SessionStatus.CREATED, SessionStatus.QUEUED, SessionStatus.STARTING})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Created:
+    """A session that a backend asked for."""
+
+    session: Session
+    new: bool
+    """False when the same Idempotency-Key had made it before."""
+    reached_node: bool
+    """False when no node lives or the chosen one did not answer."""
+
+
+class Sessions:
+    """All calls give the session as it stands afterwards.
+
+    They raise Conflict (with `.code`) when the state forbids it, and PoolUnreachable or PoolRefused when
+    only the node can answer and does not.
+    """
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        registry: Registry,
+        workspaces: Workspaces,
+        nodes: Nodes,
+        pool: PoolClient,
+        links: Links,
+        clock: Clock,
+        lease_ttl: timedelta,
+    ) -> None:
+        self._database = database
+        self._registry = registry
+        self._workspaces = workspaces
+        self._nodes = nodes
+        self._pool = pool
+        self._links = links
+        self._clock = clock
+        self._lease_ttl = lease_ttl
+
+    def create(
+        self, workspace: Workspace, wanted: NewSession, idempotency: IdempotencyKey | None = None
+    ) -> Created:
+        """A new session, on its way to a QR unless `start` is false."""
+        now = self._clock.now()
+        session_id = new_id(now)
+        session = Session(
+            id=session_id,
+            workspace_id=workspace.id,
+            created_at=now,
+            last_activity_at=now,
+            reference=wanted.reference,
+            metadata=wanted.metadata,
+            keep_alive=wanted.keep_alive,
+            region=wanted.region,
+            proxy=wanted.proxy,
+            locale=wanted.locale,
+            return_url=wanted.return_url,
+            webhook_url=wanted.webhook_url,
+            requested_phone=wanted.phone,
+            link_token_hash=self._links.token_hash(session_id, link_seq=1),
+            link_expires_at=now + self._links.ttl,
+        )
+        if wanted.start:
+            node_id = self._choose(session)
+            session = replace(session, wanted=Wanted.OPEN, generation=1, start_seq=1, node_id=node_id)
+        with self._database.transaction():
+            session, new = self._registry.create(session, idempotency)
+            if new and wanted.webhook_url is not None:
+                self._workspaces.add_endpoint(workspace.id, wanted.webhook_url, session.id)
+        if not new or not wanted.start:
+            return Created(session=session, new=new, reached_node=True)
+        session, reached_node = self._run(session)
+        return Created(session=session, new=True, reached_node=reached_node)
+
+    def start(self, session: Session) -> Session:
+        """(Re)start: a fresh QR, or the browser of a linked account again."""
+        return self._restart(session, session.requested_phone)
+
+    def refresh_qr(self, session: Session) -> Session:
+        """A new ref; starts an ended or unstarted session. Conflict `already_linked` when linked."""
+        if session.linked:
+            raise Conflict(f"session {session.id} is {session.status} and needs no QR", code="already_linked")
+        if session.status is SessionStatus.QR_SCANNING and session.started:
+            events = self._ask(
+                session, lambda url: self._pool.refresh_qr(url, session.id, session.generation)
+            )
+            self._apply(session.node_id, events)
+            self._registry.renew_link(session.id, self._clock.now() + self._links.ttl)
+            return self._registry.sessions.get(session.id)
+        if session.started and session.status in _BEFORE_QR:
+            return self._registry.renew_link(session.id, self._clock.now() + self._links.ttl)
+        return self._restart(session, None)
+
+    def request_pairing_code(self, session: Session, phone: str) -> Session:
+        """An 8-character code for this number, in any spelling with +. InvalidPhone when it is none.
+
+        Before the first QR the code follows with the events; the session comes back without one.
+        """
+        phone_number = normalise(phone)
+        if session.linked:
+            raise Conflict(
+                f"session {session.id} is {session.status} and needs no code", code="already_linked"
+            )
+        if session.status is SessionStatus.PASSKEY_REQUIRED:
+            raise Conflict(
+                "the phone waits for a passkey; restart the session to begin anew", code="passkey_required"
+            )
+        if not session.started:
+            return self._restart(session, phone_number)
+        session = self._registry.remember_phone(session.id, phone_number)
+        if session.node_id is None:
+            return session
+        events = self._ask(
+            session, lambda url: self._pool.pairing_code(url, session.id, session.generation, phone_number)
+        )
+        self._apply(session.node_id, events)
+        return self._registry.sessions.get(session.id)
+
+    def log_out(self, session: Session) -> Session:
+        """Remove the device from the account; `session_logged_out` follows when it is done."""
+        session = self._registry.request_logout(session.id)
+        self._tell(session, lambda url: self._pool.log_out(url, session.id, session.generation))
+        return self._registry.sessions.get(session.id)
+
+    def delete(self, session: Session) -> Session:
+        """Forget a session: log the device out, destroy the profile. Again is no change."""
+        if session.status is SessionStatus.DELETED:
+            return session
+        session = self._registry.request_delete(session.id)
+        self._tell(session, lambda url: self._pool.erase(url, session.id, session.generation, log_out=True))
+        return self._registry.sessions.get(session.id)
+
+    def make_primary(self, session: Session) -> Session:
+        """The first account of its workspace."""
+        return self._registry.make_primary(session.id)
+
+    def close(self) -> None:
+        """Close the connections to the nodes."""
+        self._pool.close()
+
+    # ── how ──────────────────────────────────────────────────────────────────
+
+    def _choose(self, session: Session) -> str | None:
+        if session.linked and session.node_id is not None:
+            return (
+                session.node_id
+            )  # its login lies on that machine's disk; anywhere else it would seem logged out
+        node = choose_node(self._nodes.all(), session, self._clock.now(), self._lease_ttl)
+        return None if node is None else node.id
+
+    def _restart(self, session: Session, phone_number: str | None) -> Session:
+        restarted = self._registry.request_restart(session.id, self._choose(session), phone_number)
+        self._registry.renew_link(session.id, self._clock.now() + self._links.ttl)
+        return self._run(restarted)[0]
+
+    def _run(self, session: Session) -> tuple[Session, bool]:
+        """Try the direct call of a start. Whether it worked decides nothing: the heartbeat repeats it."""
+        if session.node_id is None:
+            log.warning("no_live_node", extra={"session_id": session.id})
+            return session, False
+        reached = self._tell(session, lambda url: self._pool.run(url, spec_of(session)))
+        return self._registry.sessions.get(session.id), reached
+
+    def _tell(self, session: Session, call: Callable[[str], list[NodeEvent]]) -> bool:
+        """Call the node about a wish that is stored already."""
+        if session.node_id is None or session.node_url is None:
+            return False
+        try:
+            events = call(session.node_url)
+        except (PoolUnreachable, PoolRefused) as error:
+            log.warning(
+                "wish_left_to_heartbeat",
+                extra={"session_id": session.id, "node_id": session.node_id, "error": str(error)},
+            )
+            return False
+        self._apply(session.node_id, events)
+        return True
+
+    def _ask(self, session: Session, call: Callable[[str], list[NodeEvent]]) -> list[NodeEvent]:
+        """Call the node for something that only it can answer. Raises PoolUnreachable, PoolRefused."""
+        if session.node_url is None:
+            raise PoolUnreachable("no machine is free to hold this session yet; try again in a moment")
+        return call(session.node_url)
+
+    def _apply(self, node_id: str | None, events: list[NodeEvent]) -> None:
+        """Apply what an answer carried; the relay brings the same events again and finds them applied."""
+        assert node_id is not None
+        try:
+            with self._database.transaction():
+                for event in events:
+                    self._registry.apply(node_id, event)
+        except BadMessage as error:
+            log.error("answer_refused", extra={"node_id": node_id, "error": str(error)})  # noqa: TRY400

@@ -1,0 +1,93 @@
+"""The real processes of the functions, for tests that need them to be real."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import requests
+
+from tests.fakes.functions import environment
+from tests.fakes.waiting import eventually
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def free_port() -> int:
+    """A port that nobody listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Process:
+    """One process, its output in a file, gone after the `with`."""
+
+    def __init__(self, command: list[str], directory: Path, name: str, **env: str) -> None:
+        self.output = directory / f"{name}.log"
+        self._command = command
+        self._env = {"PATH": os.environ["PATH"], **environment(directory, **env)}
+
+    def __enter__(self) -> Process:
+        with self.output.open("ab") as output:
+            self.popen = subprocess.Popen(
+                [sys.executable, "-m", *self._command], env=self._env, cwd=ROOT, stdout=output, stderr=output
+            )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.popen.poll() is None:
+            self.popen.terminate()
+        self.popen.wait(20)
+
+    def kill(self) -> None:
+        """kill -9."""
+        self.popen.send_signal(signal.SIGKILL)
+        self.popen.wait(10)
+
+    def says(self, event: str) -> bool:
+        return event in self.output.read_text()
+
+
+class Gunicorn(Process):
+    """gunicorn with the workers and threads of production."""
+
+    def __init__(self, directory: Path, **env: str) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        super().__init__(
+            ["gunicorn", "functions.app:create_app()"],
+            directory,
+            "gunicorn",
+            FUNCTIONS_PORT=str(self.port),
+            **env,
+        )
+
+    def __enter__(self) -> Gunicorn:
+        super().__enter__()
+        eventually(self._ready)
+        return self
+
+    def _ready(self) -> bool:
+        assert self.popen.poll() is None, self.output.read_text()
+        try:
+            return requests.get(f"{self.url}/readyz", timeout=5).status_code == 200
+        except requests.ConnectionError:
+            return False
+
+
+class DelivererProcess(Process):
+    """`python -m functions.deliver`."""
+
+    def __init__(self, directory: Path, allow: str) -> None:
+        super().__init__(["functions.deliver"], directory, "deliver", WEBHOOK_ALLOW_HOSTS=allow)
+
+    def __enter__(self) -> DelivererProcess:
+        super().__enter__()
+        eventually(lambda: self.says("deliverer_started"))
+        return self

@@ -1,0 +1,83 @@
+"""The operator's command line, as a process."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.functions import LocalFunctions
+from tests.fakes.processes import ROOT
+
+
+def run(directory: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+    environment = {"PATH": os.environ["PATH"], "DATA_DIR": str(directory), **env}
+    return subprocess.run(
+        [sys.executable, "-m", "storage.cli", *arguments],
+        env=environment,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
+def test_a_new_workspace_can_be_used_at_once(tmp_path: Path) -> None:
+    made = run(
+        tmp_path, "workspaces", "create", "Toko Bunga", "--webhook-url", "http://127.0.0.1:9/h", "--json"
+    )
+    secrets = json.loads(made.stdout)
+    assert set(secrets) == {"workspace_id", "api_key", "webhook_secret"}
+    assert secrets["webhook_secret"].startswith("whsec_")
+    functions = LocalFunctions(tmp_path)
+    answer = functions.client.get("/api/sessions", headers={"Authorization": f"Bearer {secrets['api_key']}"})
+    assert answer.status_code == 200
+    functions.close()
+    listed = run(tmp_path, "workspaces", "list").stdout + run(tmp_path, "endpoints", "list").stdout
+    assert "Toko Bunga" in listed
+    assert "http://127.0.0.1:9/h" in listed
+    assert secrets["api_key"] not in listed
+
+
+def test_keys_are_made_and_revoked(tmp_path: Path) -> None:
+    workspace_id = json.loads(run(tmp_path, "workspaces", "create", "A", "--json").stdout)["workspace_id"]
+    key = run(tmp_path, "keys", "create", workspace_id).stdout.strip()
+    prefix = key.split("_")[1]
+    assert run(tmp_path, "keys", "revoke", prefix).returncode == 0
+    assert run(tmp_path, "keys", "revoke", prefix).returncode == 2
+
+
+def test_sessions_are_listed_with_masked_numbers(tmp_path: Path) -> None:
+    functions = LocalFunctions(tmp_path)
+    session = functions.workspace().create(start=False)
+    functions.close()
+    assert session["id"] in run(tmp_path, "sessions", "list").stdout
+    (row,) = json.loads(run(tmp_path, "sessions", "list", "--json").stdout)
+    assert (row["id"], row["status"]) == (session["id"], "created")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "env"),
+    [
+        (["workspaces", "create", ""], {}),
+        (["workspaces", "create", "A", "--webhook-url", "example.com"], {}),
+        (["workspaces", "create", "A", "--webhook-url", "http://[::1"], {}),
+        (["keys", "create", "nobody"], {}),
+        (["sessions", "list", "--limit", "many"], {}),
+        (["workspaces", "lend"], {}),
+        (["workspaces", "list"], {"DATABASE_URL": "mysql://localhost/x"}),
+        (["workspaces", "list"], {"DATABASE_URL": "sqlite:////proc/nothing/registry.db"}),
+        (["workspaces", "list"], {"DATABASE_URL": f"sqlite:///{__file__}"}),
+    ],
+    ids=str,
+)
+def test_wrong_input_is_one_line_and_exit_code_2(
+    tmp_path: Path, arguments: list[str], env: dict[str, str]
+) -> None:
+    done = run(tmp_path, *arguments, **env)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stderr.startswith("linkpool: ")

@@ -1,0 +1,440 @@
+"""Webhooks on their way to a real receiver."""
+
+import base64
+import io
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import requests
+import zxingcpp
+from PIL import Image
+from standardwebhooks import WebhookVerificationError
+
+from functions.deliver import Deliverer
+from functions.guarded_http import AddressRefused, GuardedHttp
+from functions.webhook_sender import WebhookSender
+from storage.clock import SystemClock
+from storage.events import EventType
+from tests.fakes import fixtures
+from tests.fakes.functions import POOL_SECRET, Backend, LocalFunctions
+from tests.fakes.pool import FakePool
+from tests.fakes.processes import DelivererProcess
+from tests.fakes.receiver import Receiver
+from tests.fakes.waiting import eventually
+
+idle_pool = fixtures.idle_pool
+receiver = fixtures.receiver
+
+StartDeliverer = Callable[[], Deliverer]
+
+
+@pytest.fixture
+def functions(tmp_path: Path, receiver: Receiver) -> Iterator[LocalFunctions]:
+    local = LocalFunctions(tmp_path, WEBHOOK_ALLOW_HOSTS=receiver.host)
+    yield local
+    local.close()
+
+
+@pytest.fixture
+def backend(functions: LocalFunctions, receiver: Receiver) -> Backend:
+    return functions.workspace(webhook_url=receiver.url())
+
+
+@pytest.fixture
+def pool(idle_pool: FakePool, functions: LocalFunctions) -> FakePool:
+    idle_pool.heartbeat(functions.send)
+    return idle_pool
+
+
+@pytest.fixture
+def deliver(functions: LocalFunctions, receiver: Receiver) -> Iterator[StartDeliverer]:
+    """Starts a deliverer in a thread, and stops it."""
+    with ExitStack() as running:
+
+        def start() -> Deliverer:
+            http = GuardedHttp(frozenset({receiver.host}), timeout=2)
+            running.callback(http.close)
+            clock = SystemClock()
+            deliverer = Deliverer(
+                database=functions.services.database,
+                deliveries=functions.services.deliveries,
+                sender=WebhookSender(http, clock),
+                clock=clock,
+            )
+            thread = threading.Thread(target=deliverer.run, name="deliverer")
+            thread.start()
+            running.callback(thread.join)
+            running.callback(deliverer.stop)
+            return deliverer
+
+        yield start
+
+
+def log_of(backend: Backend) -> list[dict[str, object]]:
+    deliveries: list[dict[str, object]] = backend.get("/api/deliveries?limit=200").get_json()["deliveries"]
+    return list(reversed(deliveries))
+
+
+def pause_after(delivery: dict[str, object]) -> timedelta:
+    """From the last attempt to the next one."""
+    last, next_ = (
+        datetime.fromisoformat(str(delivery[name])) for name in ("last_attempt_at", "next_attempt_at")
+    )
+    return next_ - last
+
+
+def make_due(functions: LocalFunctions) -> None:
+    """Let the time until the next attempts pass."""
+    with functions.services.database.transaction():
+        functions.services.database.connection.execute(
+            "UPDATE deliveries SET next_attempt_at = '2000-01-01T00:00:00.000Z' WHERE status = 'pending'"
+        )
+
+
+def test_a_workspace_hears_of_a_link_in_order_and_can_verify_every_word(
+    backend: Backend, pool: FakePool, functions: LocalFunctions, receiver: Receiver, deliver: StartDeliverer
+) -> None:
+    deliver()
+    session = backend.create(reference="customer-7")
+    pool.scan(session["id"])
+    pool.relay(functions.send)
+    received = receiver.wait_for(3)
+    bodies = [one.verify(backend.webhook_secret) for one in received]
+    assert [body["type"] for body in bodies] == [
+        "qr_code_generated",
+        "session_authenticated",
+        "session_ready",
+    ]
+    versions = [body["data"]["version"] for body in bodies]
+    assert versions == sorted(versions)
+    for body in bodies:
+        assert body["data"]["session_id"] == session["id"]
+        assert body["data"]["workspace_id"] == backend.workspace_id
+        assert body["data"]["reference"] == "customer-7"
+        assert set(body) == {"type", "timestamp", "data"}
+    ready = bodies[2]["data"]
+    assert (ready["phone_number"], ready["display_name"], ready["is_primary"]) == (
+        "+6281234567890",
+        "Ayu",
+        True,
+    )
+    with pytest.raises(WebhookVerificationError):
+        received[0].verify("whsec_" + base64.b64encode(b"another secret of 32 characters!").decode())
+
+
+def test_a_qr_is_sent_as_a_picture_with_the_seconds_it_has_left(
+    backend: Backend, pool: FakePool, receiver: Receiver, deliver: StartDeliverer
+) -> None:
+    session = backend.create()
+    deliver()
+    data = receiver.wait_for(1)[0].body["data"]
+    picture = base64.b64decode(data["qr_code"].removeprefix("data:image/png;base64,"))
+    image = Image.open(io.BytesIO(picture))
+    assert image.size == (256, 256)
+    assert zxingcpp.read_barcode(image.convert("L")).text == session["qr"]["text"]
+    assert 50 <= data["expires_in"] <= 60
+    assert data["expires_at"] == session["qr"]["expires_at"]
+    assert "qr_text" not in data
+
+
+def test_a_qr_that_died_on_the_way_is_delivered_with_no_seconds_left(
+    backend: Backend, pool: FakePool, receiver: Receiver, deliver: StartDeliverer
+) -> None:
+    pool.qr_life = timedelta(seconds=-5)
+    backend.create()
+    deliver()
+    assert receiver.wait_for(1)[0].body["data"]["expires_in"] == 0
+
+
+def test_a_session_can_have_its_own_address(
+    backend: Backend, pool: FakePool, receiver: Receiver, deliver: StartDeliverer
+) -> None:
+    deliver()
+    backend.create(webhook_url=receiver.url("/only-this"))
+    received = receiver.wait_for(2)
+    assert sorted(one.path for one in received) == ["/hooks", "/only-this"]
+    for one in received:
+        one.verify(backend.webhook_secret)
+
+
+def test_a_failed_attempt_is_repeated_under_the_same_id_and_holds_up_its_session_only(
+    backend: Backend, pool: FakePool, functions: LocalFunctions, receiver: Receiver, deliver: StartDeliverer
+) -> None:
+    broken = backend.create()["id"]
+    receiver.answer = lambda one: (500 if one.body["data"]["session_id"] == broken else 200, {})
+    deliver()
+    receiver.wait_for(1)
+    pool.scan(broken)
+    pool.relay(functions.send)
+    backend.create()
+    assert receiver.wait_for(2)[1].body["data"]["session_id"] != broken
+    eventually(lambda: log_of(backend)[0]["attempts"] == 1 and log_of(backend)[3]["attempts"] == 1)
+    assert [one["status"] for one in log_of(backend)] == ["pending", "pending", "pending", "delivered"]
+    assert timedelta(seconds=4.9) < pause_after(log_of(backend)[0]) < timedelta(seconds=5.6)
+    receiver.answer = lambda _: (200, {})
+    make_due(functions)
+    received = receiver.wait_for(5)
+    assert received[2].id == received[0].id
+    assert [one.body["type"] for one in received[2:]] == [
+        "qr_code_generated",
+        "session_authenticated",
+        "session_ready",
+    ]
+
+
+def test_a_receiver_that_asks_for_time_gets_it(
+    backend: Backend, pool: FakePool, receiver: Receiver, deliver: StartDeliverer
+) -> None:
+    receiver.answer = lambda _: (503, {"Retry-After": "3600"})
+    backend.create()
+    deliver()
+    delivery = eventually(lambda: next((one for one in log_of(backend) if one["attempts"]), None))
+    assert delivery["last_status_code"] == 503
+    assert timedelta(minutes=59) < pause_after(delivery) <= timedelta(hours=1)
+
+
+def test_a_delivery_dies_after_the_last_attempt_and_can_be_sent_again(
+    backend: Backend, pool: FakePool, functions: LocalFunctions, receiver: Receiver, deliver: StartDeliverer
+) -> None:
+    receiver.answer = lambda _: (500, {})
+    backend.create()
+    deliver()
+    for attempt in range(1, 11):
+        eventually(lambda count=attempt: log_of(backend)[0]["attempts"] == count)  # type: ignore[misc]
+        make_due(functions)
+    dead = log_of(backend)[0]
+    assert (dead["status"], dead["next_attempt_at"], dead["last_error"]) == ("dead", None, "answered 500")
+    receiver.answer = lambda _: (200, {})
+    retried = backend.post(f"/api/deliveries/{dead['id']}/retry")
+    assert (retried.status_code, retried.get_json()["status"]) == (202, "pending")
+    eventually(lambda: log_of(backend)[0]["status"] == "delivered")
+    assert {one.id for one in receiver.received} == {dead["id"]}
+
+
+def test_gone_switches_the_endpoint_off(
+    backend: Backend, pool: FakePool, functions: LocalFunctions, receiver: Receiver, deliver: StartDeliverer
+) -> None:
+    receiver.answer = lambda _: (410, {})
+    session_id = backend.create()["id"]
+    deliver()
+    eventually(lambda: log_of(backend)[0]["status"] == "dead")
+    pool.scan(session_id)
+    pool.relay(functions.send)
+    assert len(log_of(backend)) == 1
+    retry = backend.post(f"/api/deliveries/{log_of(backend)[0]['id']}/retry")
+    assert (retry.status_code, retry.get_json()["code"]) == (409, "endpoint_disabled")
+    assert len(receiver.received) == 1
+
+
+def test_a_redirect_is_not_followed(
+    backend: Backend, pool: FakePool, receiver: Receiver, deliver: StartDeliverer
+) -> None:
+    receiver.answer = lambda _: (302, {"Location": receiver.url("/elsewhere")})
+    backend.create()
+    deliver()
+    eventually(lambda: log_of(backend)[0]["last_error"] == "answered 302")
+    assert [one.path for one in receiver.received] == ["/hooks"]
+
+
+def test_the_log_can_be_filtered_and_paged(
+    backend: Backend, pool: FakePool, functions: LocalFunctions
+) -> None:
+    sessions = [backend.create()["id"] for _ in range(3)]
+    first = backend.get("/api/deliveries?limit=2").get_json()
+    rest = backend.get(f"/api/deliveries?limit=2&cursor={first['next_cursor']}").get_json()
+    assert [one["session_id"] for one in first["deliveries"] + rest["deliveries"]] == sessions[::-1]
+    assert rest["next_cursor"] is None
+    only = backend.get(f"/api/deliveries?status=pending&session_id={sessions[1]}").get_json()["deliveries"]
+    assert [one["session_id"] for one in only] == [sessions[1]]
+    assert backend.get("/api/deliveries?status=dead").get_json()["deliveries"] == []
+
+
+def test_of_a_deleted_session_the_log_keeps_no_content(
+    backend: Backend, pool: FakePool, functions: LocalFunctions, receiver: Receiver, deliver: StartDeliverer
+) -> None:
+    session_id = backend.create()["id"]
+    deliver()
+    eventually(lambda: log_of(backend)[0]["status"] == "delivered")
+    receiver.hold = threading.Event()
+    pool.scan(session_id)
+    pool.relay(functions.send)
+    receiver.wait_for(2)
+    backend.delete(f"/api/sessions/{session_id}")
+    receiver.hold.set()
+    assert receiver.wait_for(3)[2].body["data"]["phone_number"] == "+6281234567890"  # owed is owed
+    eventually(lambda: {one["status"] for one in log_of(backend)} == {"delivered"})
+    rows = functions.services.database.connection.execute("SELECT data FROM deliveries")
+    assert {row["data"] for row in rows} == {"{}"}
+    retry = backend.post(f"/api/deliveries/{log_of(backend)[0]['id']}/retry")
+    assert (retry.status_code, retry.get_json()["code"]) == (409, "session_deleted")
+
+
+# ── where webhooks may go ────────────────────────────────────────────────────
+
+
+def test_a_private_address_is_refused_before_a_connection_is_made(
+    functions: LocalFunctions, pool: FakePool, deliver: StartDeliverer
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as trap:
+        trap.settimeout(0.2)
+        port = trap.getsockname()[1]
+        backend = functions.workspace("Thief", f"https://localhost:{port}/")
+        backend.create()
+        deliver()
+        delivery = eventually(lambda: next((one for one in log_of(backend) if one["last_error"]), None))
+        assert "not a public address" in str(delivery["last_error"])
+        with pytest.raises(TimeoutError):
+            trap.accept()
+
+
+@pytest.mark.parametrize(
+    "url", ["http://example.com/", "https://127.0.0.1:1/", "https://[::ffff:127.0.0.1]:1/"]
+)
+def test_an_address_that_is_not_allowed_is_refused(url: str) -> None:
+    http = GuardedHttp(frozenset())
+    with pytest.raises(AddressRefused):
+        http.post(url, b"{}", {})
+    http.close()
+
+
+def test_a_name_with_a_public_and_a_private_address_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def resolve(*_: object, **__: object) -> list[tuple[object, ...]]:
+        kind = (socket.AF_INET, socket.SOCK_STREAM, 6, "")
+        return [(*kind, ("93.184.216.34", 443)), (*kind, ("169.254.169.254", 443))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)  # a resolver of an attacker is not to be had here
+    http = GuardedHttp(frozenset())
+    with pytest.raises(AddressRefused, match=r"169\.254\.169\.254"):
+        http.post("https://rebind.example/", b"{}", {})
+    http.close()
+
+
+def test_a_receiver_that_drips_its_answer_is_cut_off() -> None:
+    stop = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def drip() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.sendall(b"HTTP/1.1 200 OK\r\n")
+                while not stop.wait(0.05):
+                    try:
+                        connection.sendall(b"X")
+                    except OSError:
+                        return
+
+        thread = threading.Thread(target=drip)
+        thread.start()
+        host = f"127.0.0.1:{server.getsockname()[1]}"
+        http = GuardedHttp(frozenset({host}), timeout=0.4)
+        try:
+            with pytest.raises(requests.RequestException):
+                http.post(f"http://{host}/", b"{}", {})
+        finally:
+            stop.set()
+            thread.join()
+            http.close()
+
+
+def test_a_receiver_that_pours_is_read_no_further() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def pour() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(65536)
+                try:
+                    connection.sendall(
+                        b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n" + b"x" * 50_000_000
+                    )
+                except OSError:
+                    return
+
+        thread = threading.Thread(target=pour)
+        thread.start()
+        host = f"127.0.0.1:{server.getsockname()[1]}"
+        http = GuardedHttp(frozenset({host}), timeout=5)
+        assert http.post(f"http://{host}/", b"{}", {}).status == 200
+        http.close()
+        thread.join()
+
+
+# ── the process ──────────────────────────────────────────────────────────────
+
+
+def test_a_killed_deliverer_loses_nothing(
+    tmp_path: Path, backend: Backend, pool: FakePool, functions: LocalFunctions, receiver: Receiver
+) -> None:
+    receiver.hold = threading.Event()
+    sessions = [backend.create()["id"] for _ in range(5)]
+    with DelivererProcess(tmp_path, receiver.host) as first:
+        receiver.wait_for(5)
+        first.kill()
+    receiver.hold.set()
+    for session_id in sessions:
+        pool.scan(session_id)
+    pool.relay(functions.send)
+    with functions.services.database.transaction():  # a minute later, when the claims of the dead have ended
+        functions.services.database.connection.execute(
+            "UPDATE deliveries SET claimed_until = '2000-01-01T00:00:00.000Z' WHERE claimed_until IS NOT NULL"
+        )
+    with DelivererProcess(tmp_path, receiver.host):
+        eventually(lambda: {one["status"] for one in log_of(backend)} == {"delivered"})
+    assert len({one.id for one in receiver.received}) == 15
+    for session_id in sessions:
+        seen = [one.body["type"] for one in receiver.received if one.body["data"]["session_id"] == session_id]
+        assert seen == ["qr_code_generated"] * 2 + ["session_authenticated", "session_ready"]
+    again = [one.id for one in receiver.received[:5]]
+    assert sorted(again) == sorted(one.id for one in receiver.received[5:] if one.id in again)
+
+
+def test_a_deliverer_that_is_stopped_finishes_what_it_has_begun(
+    tmp_path: Path, backend: Backend, pool: FakePool, receiver: Receiver
+) -> None:
+    receiver.hold = threading.Event()
+    backend.create()
+    with DelivererProcess(tmp_path, receiver.host) as process:
+        receiver.wait_for(1)
+        process.popen.terminate()
+        with pytest.raises(Exception, match="timed out"):
+            process.popen.wait(0.3)
+        receiver.hold.set()
+        assert process.popen.wait(10) == 0
+    assert log_of(backend)[0]["status"] == "delivered"
+    assert json.loads(process.output.read_text().splitlines()[-1])["event"] == "deliverer_stopped"
+
+
+def test_two_deliverers_send_everything_once(
+    tmp_path: Path, backend: Backend, pool: FakePool, functions: LocalFunctions, receiver: Receiver
+) -> None:
+    with DelivererProcess(tmp_path, receiver.host), DelivererProcess(tmp_path / "..", receiver.host) as _:
+        for _ in range(10):
+            session_id = backend.create()["id"]
+            pool.scan(session_id)
+            pool.relay(functions.send)
+        eventually(
+            lambda: len(receiver.received) >= 30 and {o["status"] for o in log_of(backend)} == {"delivered"}
+        )
+    assert len(receiver.received) == 30
+    assert POOL_SECRET not in receiver.received[0].raw.decode()
+
+
+def test_a_webhook_does_not_wait_for_a_timer(
+    backend: Backend, pool: FakePool, functions: LocalFunctions, receiver: Receiver, deliver: StartDeliverer
+) -> None:
+    deliver()
+    session_id = backend.create()["id"]
+    receiver.wait_for(1)
+    began = datetime.now(UTC)
+    pool.emit(session_id, EventType.SESSION_AUTHENTICATED)
+    pool.relay(functions.send)
+    receiver.wait_for(2)
+    assert datetime.now(UTC) - began < timedelta(seconds=0.9)  # LONGEST_SLEEP_SECONDS is 1
