@@ -24,7 +24,7 @@ from browser_pool.errors import (
 from browser_pool.journal import BrowserMark
 from browser_pool.link_tracker import Act, LinkTracker, Outcome, Report
 from browser_pool.profile import Profile
-from browser_pool.session_ledger import SessionLedger
+from browser_pool.session_ledger import Ledger
 from browser_pool.slot import Slot
 from browser_pool.start_queue import Place
 from browser_pool.workshop import Workshop
@@ -44,12 +44,14 @@ LONGEST_RETRY_SECONDS = 5.0
 class BrowserRun:
     """`attach` or `open`, then `follow`; `slot` is there from then on."""
 
-    def __init__(self, shop: Workshop, profile: Profile, tracker: LinkTracker, ledger: SessionLedger) -> None:
+    def __init__(self, shop: Workshop, profile: Profile, tracker: LinkTracker, ledger: Ledger) -> None:
         self.slot: Slot | None = None
         self.ended = False
         """The session is over, not only this browser."""
         self.pairing_for: str | None = None
         """Ask for a code for this number as soon as the page can give one."""
+        self.keep_showing: Callable[[], bool] = lambda: True
+        """Asked when the QR went stale: is there somebody to show a new one to?"""
         self._shop = shop
         self._profile = profile
         self._tracker = tracker
@@ -59,11 +61,12 @@ class BrowserRun:
 
     @property
     def _id(self) -> str:
-        return self._ledger.spec.id
+        return self._ledger.name
 
     async def attach(self, mark: BrowserMark) -> bool:
         """Take over the browser an earlier pool left, without reloading its page. False when it is gone."""
-        self.slot = await Slot.attach(self._shop.slots, self._shop.driver, self._profile, mark)
+        permit = self._shop.starts.occupy()
+        self.slot = await Slot.attach(self._shop.slots, self._shop.driver, self._profile, permit, mark)
         if self.slot is None:
             return False
         log.info("browser_attached", extra={"session_id": self._id, "pid": mark.pid})
@@ -73,10 +76,10 @@ class BrowserRun:
 
     async def open(self, proxy: str | None) -> None:
         """Start a browser and bring its page to a QR, or to the login in its profile. Raises SlotError."""
-        async with self._shop.starts.turn(self._on_place):
+        async with self._shop.starts.turn(self._ledger.workspace, self._on_place) as permit:
             self._ledger.timer.begin()
             self.say_starting(Phase.LAUNCHING)
-            slot = await Slot.open(self._shop.slots, self._shop.driver, self._profile, proxy)
+            slot = await Slot.open(self._shop.slots, self._shop.driver, self._profile, permit, proxy)
             self.slot, self._ledger.mark = slot, slot.mark
             self._ledger.timer.mark("launch")
             self.say_starting(Phase.LOADING)
@@ -162,7 +165,7 @@ class BrowserRun:
         await self._do(slot, self._tracker.on_fact(fact))
         if isinstance(fact, facts.RefShown) and self.pairing_for is not None:
             phone_number, self.pairing_for = self.pairing_for, None
-            await self._try_pairing(phone_number)
+            await self.try_pairing(phone_number)
 
     async def _do(self, slot: Slot, outcomes: Iterable[Outcome]) -> None:
         for outcome in outcomes:
@@ -175,8 +178,10 @@ class BrowserRun:
                     self._ledger.write(outcome)
                 case Act.END:
                     self.ended = True
-                case Act.REFRESH_REF:
+                case Act.REFRESH_REF if self.keep_showing():
                     await self.refresh_ref()
+                case Act.REFRESH_REF:
+                    log.info("slot_parked", extra={"session_id": self._id})
                 case Act.TAKE_OVER:
                     await self._try_call(slot, "takeOver")
 
@@ -207,7 +212,8 @@ class BrowserRun:
             raise PageBroken("requestPairingCode: the page gave no code of 8 characters")
         self._ledger.write(self._tracker.pairing_code(f"{letters[:4]}-{letters[4:]}", phone_number))
 
-    async def _try_pairing(self, phone_number: str) -> None:
+    async def try_pairing(self, phone_number: str) -> None:
+        """The same, when nobody waits for the answer: the session goes on with its QR."""
         try:
             await self.request_pairing_code(phone_number)
         except PageBroken as error:

@@ -81,6 +81,11 @@ class Chromium:
         asyncio.get_running_loop().add_reader(self._pidfd, self._on_exit)
 
     @property
+    def is_alive(self) -> bool:
+        """Asked of the kernel: the news of its death may still be on the way."""
+        return not self.exited.is_set() and process_started(self.mark.pid) == self.mark.started
+
+    @property
     def endpoint(self) -> str:
         """Where Playwright attaches."""
         return f"http://127.0.0.1:{self.mark.port}"

@@ -48,6 +48,10 @@ class PoolConfig:
     """Free text; placement prefers equal ones."""
     max_slots: int
     """Most browsers at a time; 140 MB each, measured."""
+    warm_slots: int
+    """Browsers that show a QR before anybody asks for it."""
+    warm_park_after: timedelta
+    """Without a new session for this long, warm slots stop renewing their QR; the next one wakes them."""
     start_concurrency: int
     """Browsers starting at once; more only makes all of them slower."""
     qr_timeout: timedelta
@@ -90,6 +94,8 @@ class PoolConfig:
             whatsapp_web_url=reader.url("WHATSAPP_WEB_URL", REAL_SITE) + "/",
             region=environ.get("REGION") or None,
             max_slots=reader.integer("MAX_SLOTS", 20, 1, 10_000),
+            warm_slots=reader.integer("WARM_SLOTS", 2, 0, 1000),
+            warm_park_after=reader.seconds("WARM_PARK_SECONDS", 600),
             start_concurrency=reader.integer("START_CONCURRENCY", 3, 1, 1000),
             qr_timeout=qr_timeout,
             launch_timeout=reader.seconds("LAUNCH_TIMEOUT_SECONDS", 30),

@@ -19,6 +19,7 @@ from browser_pool.errors import BrowserGone, NotRunning, PageBroken, SlotError
 from browser_pool.outbox import Outbox
 from browser_pool.pool import Pool
 from browser_pool.session_runner import SessionRunner
+from browser_pool.start_queue import StartQueue
 from storage.clock import Clock
 from storage.errors import BadMessage
 from storage.node_protocol import SessionSpec
@@ -39,9 +40,17 @@ class ControlApi:
     """Handlers over the pool; `application` is what aiohttp serves."""
 
     def __init__(
-        self, pool: Pool, outbox: Outbox, clock: Clock, *, secret: str, about: dict[str, Any]
+        self,
+        pool: Pool,
+        starts: StartQueue,
+        outbox: Outbox,
+        clock: Clock,
+        *,
+        secret: str,
+        about: dict[str, Any],
     ) -> None:
         self._pool = pool
+        self._starts = starts
         self._outbox = outbox
         self._clock = clock
         self._authorization = f"Bearer {secret}".encode()
@@ -98,7 +107,13 @@ class ControlApi:
                 "uptime": round(uptime.total_seconds(), 1),
                 "pid": os.getpid(),
                 "sessions": {"active": len(self._pool.runners), **counts},
-                "capacity": self._pool.max_slots,
+                "slots": {
+                    "capacity": self._starts.max_slots,
+                    "in_use": self._starts.in_use,
+                    "queued": self._starts.waiting,
+                },
+                "warm": self._pool.warm.live,
+                "parked": self._pool.warm.parked,
                 "outbox_depth": self._outbox.depth(),
                 **self._about,
             }

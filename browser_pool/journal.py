@@ -30,6 +30,8 @@ class JournalEntry:
     spec: SessionSpec
     status: SessionStatus
     phone_number: str | None
+    profile: str
+    """Name of the profile's directory."""
     ref: str | None
     """The QR last reported."""
     browser: BrowserMark | None
@@ -43,6 +45,7 @@ class JournalEntry:
             spec=SessionSpec.from_wire(json.loads(row["spec"])),
             status=SessionStatus(row["status"]),
             phone_number=row["phone_number"],
+            profile=row["profile"],
             ref=row["ref"],
             browser=mark,
         )
@@ -63,13 +66,14 @@ class Journal:
         """Write the whole entry."""
         mark = entry.browser
         self._db.execute(
-            "insert or replace into journal (session_id, spec, status, phone_number, ref, pid,"
-            " pid_started, port, updated_at) values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "insert or replace into journal (session_id, spec, status, phone_number, profile, ref, pid,"
+            " pid_started, port, updated_at) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
                 entry.spec.id,
                 json.dumps(entry.spec.to_wire()),
                 entry.status.value,
                 entry.phone_number,
+                entry.profile,
                 entry.ref,
                 mark.pid if mark else None,
                 mark.started if mark else None,

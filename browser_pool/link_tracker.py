@@ -123,6 +123,13 @@ class LinkTracker:
         for name in ("disconnect", "doubt", "take_over", "number", "link", "passkey"):
             self._deadlines.pop(name, None)
 
+    def adopted(self, qr_timeout: timedelta) -> None:
+        """A warm slot's tracker becomes a session's: from now on its time counts."""
+        self.status = SessionStatus.CREATED
+        self._qr_timeout = qr_timeout
+        self._deadlines.pop("qr", None)
+        self.start_waiting_for_scan()
+
     def start_waiting_for_scan(self) -> None:
         """From now on somebody has `qr_timeout` to scan. The first call counts."""
         self._deadlines.setdefault("qr", self._clock.monotonic() + self._qr_timeout.total_seconds())
@@ -138,7 +145,7 @@ class LinkTracker:
                 yield from self._on_ref(fact.text)
             case facts.RefStale():
                 if not self.is_linked and self.status is not SessionStatus.PASSKEY_REQUIRED:
-                    self._refs.batch_ended()
+                    self._refs.went_stale(self._clock.monotonic())
                     yield Act.REFRESH_REF
             case facts.SocketState():
                 yield from self._on_socket(fact.state)
@@ -247,7 +254,7 @@ class LinkTracker:
             if self.is_linked:
                 self._set("doubt", UNPAIRED_DOUBT)
             elif state == "UNPAIRED_IDLE" and self.status is not SessionStatus.PASSKEY_REQUIRED:
-                self._refs.batch_ended()
+                self._refs.went_stale(self._clock.monotonic())
                 yield Act.REFRESH_REF
         elif self.status is SessionStatus.CONNECTED:
             self._set("disconnect", DISCONNECT_GRACE)

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import shutil
 from collections.abc import Coroutine
 
 from browser_pool.chromium import browsers_of, kill_group
 from browser_pool.errors import NotRunning, SlotError
 from browser_pool.journal import JournalEntry
-from browser_pool.profile import Profile, profiles_on_disk
+from browser_pool.profile import WARM_PREFIX, Profile, profiles_on_disk
 from browser_pool.session_runner import SessionRunner
+from browser_pool.warm_keeper import WarmKeeper
 from browser_pool.workshop import Workshop
 from storage.models import SessionStatus
 from storage.node_protocol import HeartbeatAnswer, HeldSession, SessionSpec
@@ -26,10 +26,11 @@ log = logging.getLogger(__name__)
 class Pool:
     """Made by `service.py`; `resume` first, `stop` last."""
 
-    def __init__(self, shop: Workshop, max_slots: int) -> None:
-        self.max_slots = max_slots
+    def __init__(self, shop: Workshop, warm: WarmKeeper) -> None:
         self.draining = False
+        self.warm = warm
         self._shop = shop
+        shop.starts.make_room = self._make_room
         self._runners: dict[str, SessionRunner] = {}
         self._changing: dict[str, asyncio.Lock] = {}
         self._leaving: set[asyncio.Task[None]] = set()
@@ -62,7 +63,8 @@ class Pool:
 
     def profiles(self) -> list[str]:
         """Session ids whose profile lies on this disk."""
-        return profiles_on_disk(self._shop.data_dir)
+        on_disk = {name for name in profiles_on_disk(self._shop.data_dir) if not name.startswith(WARM_PREFIX)}
+        return sorted(on_disk | set(self._runners))
 
     # ---- what should be
 
@@ -79,11 +81,34 @@ class Pool:
                 await self._put_away(runner)
             elif self.draining:
                 raise NotRunning("this node takes no new sessions: it is draining")
-            profile = self._profile(spec.id)
             if spec.fresh:
-                profile.erase()
-            status = SessionStatus.RECONNECTING if spec.linked else SessionStatus.CREATED
-            self._run(JournalEntry(spec=spec, status=status, phone_number=None, ref=None, browser=None))
+                self._profile(spec.id).erase()
+            if not await self._adopt_warm(spec):
+                status = SessionStatus.RECONNECTING if spec.linked else SessionStatus.CREATED
+                self._run(_new_entry(spec, status, spec.id))
+            # the runner's first step tells its place in the queue; the answer to this call carries it
+            await asyncio.sleep(0)
+
+    async def _adopt_warm(self, spec: SessionSpec) -> bool:
+        """Give the session a browser that shows a QR already, when it can use one and there is one."""
+        if spec.linked or spec.proxy is not None or self._profile(spec.id).exists:
+            return False
+        while (slot := self.warm.take()) is not None:
+            warmth = await slot.hand_over()
+            if warmth.slot.lost:
+                # it died between the choice and now; the next one may live
+                await warmth.slot.kill()
+                warmth.profile.erase()
+                continue
+            profile = Profile(self._shop.data_dir, spec.id, warmth.profile.name)
+            entry = _new_entry(spec, SessionStatus.CREATED, profile.name)
+            self._hold(SessionRunner(self._shop, profile, entry, warmth))
+            return True
+        return False
+
+    def _make_room(self) -> None:
+        """A session waits and every slot is taken."""
+        self.warm.give_up_one()
 
     async def close(self, session_id: str) -> None:
         """Close the browser and keep the profile."""
@@ -108,10 +133,12 @@ class Pool:
                 except (NotRunning, SlotError) as error:
                     extra = {"session_id": session_id, "why": str(error)[:200]}
                     log.warning("device_not_removed", extra=extra)
+            profile = self._profile(session_id)
             if runner is not None:
+                profile = Profile(self._shop.data_dir, session_id, runner.profile_name)
                 await self._put_away(runner, in_order=False)
             self._shop.journal.forget(session_id)
-            self._profile(session_id).erase()
+            profile.erase()
             log.info("session_erased", extra={"session_id": session_id})
 
     def reconcile(self, answer: HeartbeatAnswer, asked_at: float) -> None:
@@ -158,23 +185,23 @@ class Pool:
 
     async def resume(self) -> None:
         """Take up what the journal holds: living browsers as they are, the others from their profiles."""
-        entries = {entry.spec.id: entry for entry in self._shop.journal.entries()}
-        for pid, session_id in browsers_of(self._shop.data_dir).items():
-            entry = entries.get(session_id)
-            if entry is None or entry.browser is None or entry.browser.pid != pid:
-                log.warning("orphan_browser_killed", extra={"session_id": session_id, "pid": pid})
+        entries = self._shop.journal.entries()
+        known = {entry.browser.pid for entry in entries if entry.browser is not None}
+        for pid, name in browsers_of(self._shop.data_dir).items():
+            if pid not in known:
+                log.warning("orphan_browser_killed", extra={"profile": name, "pid": pid})
                 kill_group(pid)
-        self._erase_what_nobody_holds(set(entries))
-        for entry in entries.values():
-            self._run(entry)
+        held = {entry.profile for entry in entries}
+        for name in profiles_on_disk(self._shop.data_dir):
+            if name.startswith(WARM_PREFIX) and name not in held:
+                self._profile(name).erase()
+        for entry in entries:
+            if entry.profile == entry.spec.id and entry.profile.startswith(WARM_PREFIX):
+                self.warm.resume(entry)
+            else:
+                self._run(entry)
         if entries:
             log.info("sessions_resumed", extra={"count": len(entries)})
-
-    def _erase_what_nobody_holds(self, held: set[str]) -> None:
-        """Half-written directories of an earlier process. Profiles of sessions stay."""
-        for stale in self._shop.data_dir.glob("profiles/*.new"):
-            if stale.name.removesuffix(".new") not in held:
-                shutil.rmtree(stale)
 
     async def stop(self, *, keep_browsers: bool) -> None:
         """End every runner: browsers close in order, or stay for the next pool process."""
@@ -184,16 +211,19 @@ class Pool:
         await asyncio.gather(*self._leaving, return_exceptions=True)
         runners = self.runners
         if keep_browsers:
-            await asyncio.gather(*(runner.detach() for runner in runners))
+            await asyncio.gather(self.warm.detach(), *(runner.detach() for runner in runners))
         else:
-            await asyncio.gather(*(runner.close() for runner in runners))
+            await asyncio.gather(self.warm.close(), *(runner.close() for runner in runners))
         self._runners.clear()
 
     # ---- inside
 
     def _run(self, entry: JournalEntry) -> None:
-        runner = SessionRunner(self._shop, self._profile(entry.spec.id), entry)
-        self._runners[entry.spec.id] = runner
+        profile = Profile(self._shop.data_dir, entry.spec.id, entry.profile)
+        self._hold(SessionRunner(self._shop, profile, entry))
+
+    def _hold(self, runner: SessionRunner) -> None:
+        self._runners[runner.spec.id] = runner
         runner.start(self._on_end)
 
     def _on_end(self, runner: SessionRunner) -> None:
@@ -209,3 +239,7 @@ class Pool:
 
     def _lock(self, session_id: str) -> asyncio.Lock:
         return self._changing.setdefault(session_id, asyncio.Lock())
+
+
+def _new_entry(spec: SessionSpec, status: SessionStatus, profile: str) -> JournalEntry:
+    return JournalEntry(spec=spec, status=status, phone_number=None, profile=profile, ref=None, browser=None)

@@ -30,6 +30,7 @@ create table if not exists journal (
     spec text not null,            -- SessionSpec as JSON
     status text not null,          -- what we last reported
     phone_number text,
+    profile text not null,         -- directory name: the session's id, or that of the warm slot it came from
     ref text,                      -- the QR last reported, so that attaching again does not report it twice
     pid integer,                   -- the browser, when there is one
     pid_started integer,           -- its start in clock ticks: a pid is reused, this pair is not

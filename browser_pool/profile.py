@@ -20,6 +20,8 @@ from browser_pool.errors import ProfileBusy
 
 PROFILES_DIR = "profiles"
 LEAVING_SUFFIX = ".erasing"
+WARM_PREFIX = "warm-"
+"""Profiles of slots that belong to nobody yet; what a session id never starts with."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,15 +32,33 @@ class _SavedStorage:
 
 
 class Profile:
-    """Paths and files of one profile. Layout: lock, local_storage.json, browser.log, chromium/."""
+    """Paths and files of one profile. Layout: lock, local_storage.json, browser.log, chromium/.
 
-    def __init__(self, data_dir: Path, session_id: str) -> None:
+    `name` is the directory's: the session's id, or the one it had as a warm slot. A directory in which a
+    browser runs cannot be renamed, so an adopted one keeps its name until `settle`.
+    """
+
+    def __init__(self, data_dir: Path, session_id: str, name: str | None = None) -> None:
         self.session_id = session_id
-        self.root = data_dir / PROFILES_DIR / session_id
+        self._parent = data_dir / PROFILES_DIR
+        self._name_it(name or session_id)
+
+    def _name_it(self, name: str) -> None:
+        self.name = name
+        self.root = self._parent / name
         self.user_data_dir = self.root / "chromium"
         self.log_path = self.root / "browser.log"
         self._lock_path = self.root / "lock"
         self._storage_path = self.root / "local_storage.json"
+
+    def settle(self) -> None:
+        """Take the session's own name. Only while no browser runs in it."""
+        if self.name == self.session_id:
+            return
+        before = self.root
+        self._name_it(self.session_id)
+        if before.exists():
+            before.rename(self.root)
 
     @property
     def exists(self) -> bool:
@@ -112,7 +132,7 @@ class Profile:
 
 
 def profiles_on_disk(data_dir: Path) -> list[str]:
-    """Session ids that have a profile here; finishes erasing what an earlier process began to."""
+    """Names of the profiles here; finishes erasing what an earlier process began to."""
     parent = data_dir / PROFILES_DIR
     if not parent.is_dir():
         return []

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-SHORTEST = timedelta(seconds=1)
+SHORTEST = timedelta(milliseconds=300)
 """Two refs closer together than this are a correction of the display, not a life."""
 
 
@@ -31,16 +31,25 @@ class RefClock:
 
     def shown(self, now: float, *, mid_batch: bool = False) -> timedelta:
         """A new ref is on display at `now` (monotonic seconds); how long it will live."""
-        if self._shown_at is not None:
-            lived = timedelta(seconds=now - self._shown_at)
-            if lived >= SHORTEST and self._is_first:
-                self._lives.first = lived
-            elif lived >= SHORTEST:
-                self._lives.following = lived
+        self._learn(now)
         self._is_first = self._shown_at is None and not mid_batch
         self._shown_at = now
         return self._lives.first if self._is_first else self._lives.following
 
+    def went_stale(self, now: float) -> None:
+        """The ref on display died, and the page waits to be asked for another batch."""
+        self._learn(now)
+        self._shown_at = None
+
+    def _learn(self, now: float) -> None:
+        if self._shown_at is None:
+            return
+        lived = timedelta(seconds=now - self._shown_at)
+        if lived >= SHORTEST and self._is_first:
+            self._lives.first = lived
+        elif lived >= SHORTEST:
+            self._lives.following = lived
+
     def batch_ended(self) -> None:
-        """What comes next is no successor of the ref on display: asked for, scanned, or gone stale."""
+        """What comes next is no successor of the ref on display: asked for, or scanned."""
         self._shown_at = None

@@ -27,6 +27,7 @@ from browser_pool.relay import Relay
 from browser_pool.slot import SlotSettings
 from browser_pool.start_queue import StartQueue
 from browser_pool.user_agent import read_user_agent
+from browser_pool.warm_keeper import WarmKeeper
 from browser_pool.workshop import Workshop
 from storage.clock import SystemClock
 from storage.errors import ConfigError
@@ -68,7 +69,7 @@ async def _compose(config: PoolConfig, stack: AsyncExitStack) -> None:
     stack.callback(db.close)
     outbox, journal = Outbox(db, clock), Journal(db, clock)
     driver = await stack.enter_async_context(Driver())
-    starts = StartQueue(config.start_concurrency, clock)
+    starts = StartQueue(config.start_concurrency, config.max_slots, clock)
     shop = Workshop(
         db=db,
         data_dir=config.data_dir,
@@ -101,9 +102,12 @@ async def _compose(config: PoolConfig, stack: AsyncExitStack) -> None:
     )
     stack.push_async_callback(_flush, relay, outbox)
     stack.push_async_callback(_cancel, asyncio.create_task(relay.run(), name="relay"))
-    pool = Pool(shop, config.max_slots)
+    warm = WarmKeeper(shop, config.warm_slots, config.warm_park_after)
+    pool = Pool(shop, warm)
     await pool.resume()
-    stack.push_async_callback(pool.stop, keep_browsers=config.on_stop is OnStop.KEEP)
+    keep = config.on_stop is OnStop.KEEP
+    stack.push_async_callback(pool.stop, keep_browsers=keep)
+    stack.push_async_callback(_cancel, asyncio.create_task(warm.run(), name="warm-keeper"))
     agent = NodeAgent(
         http,
         pool,
@@ -122,7 +126,7 @@ async def _compose(config: PoolConfig, stack: AsyncExitStack) -> None:
         "sandbox": confinement.sandboxed,
         "chromium": user_agent.version,
     }
-    api = ControlApi(pool, outbox, clock, secret=config.pool_secret, about=about)
+    api = ControlApi(pool, starts, outbox, clock, secret=config.pool_secret, about=about)
     web_runner = web.AppRunner(api.application(), access_log=None, handle_signals=False)
     await web_runner.setup()
     stack.push_async_callback(web_runner.cleanup)

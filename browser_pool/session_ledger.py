@@ -8,10 +8,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from typing import Protocol
 
 from browser_pool.journal import BrowserMark, JournalEntry
 from browser_pool.link_tracker import LinkTracker, Report
 from browser_pool.pool_db import transaction
+from browser_pool.profile import Profile
 from browser_pool.start_timer import StartTimer
 from browser_pool.workshop import Workshop
 from storage.events import EventType
@@ -21,19 +23,52 @@ from storage.node_protocol import SessionSpec
 log = logging.getLogger(__name__)
 
 
+class Ledger(Protocol):
+    """Where a browser run writes what it sees: a session's events, or nothing durable for a warm slot."""
+
+    mark: BrowserMark | None
+    phase: Phase | None
+    timer: StartTimer
+
+    @property
+    def name(self) -> str:
+        """For log lines: the session's id, or the warm slot's."""
+
+    @property
+    def workspace(self) -> str:
+        """Whose turn in the start queue a start takes."""
+
+    def write(self, report: Report) -> None:
+        """Take one event."""
+
+
 class SessionLedger:
     """Writes one session's events; `mark` is the browser to be found again."""
 
     def __init__(
-        self, shop: Workshop, tracker: LinkTracker, spec: SessionSpec, mark: BrowserMark | None
+        self,
+        shop: Workshop,
+        tracker: LinkTracker,
+        profile: Profile,
+        spec: SessionSpec,
+        mark: BrowserMark | None,
     ) -> None:
         self.spec = spec
         self.mark = mark
+        self._profile = profile
         self.phase: Phase | None = None
         self.timer = StartTimer(shop.clock)
         self._shop = shop
         self._tracker = tracker
         self._changed = asyncio.Event()
+
+    @property
+    def name(self) -> str:
+        return self.spec.id
+
+    @property
+    def workspace(self) -> str:
+        return self.spec.workspace_id
 
     def write(self, report: Report) -> None:
         """One event, durable when this returns."""
@@ -67,6 +102,7 @@ class SessionLedger:
                 spec=self.spec,
                 status=self._tracker.status,
                 phone_number=self._tracker.phone_number,
+                profile=self._profile.name,
                 ref=self._tracker.last_ref,
                 browser=self.mark,
             )

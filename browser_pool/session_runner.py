@@ -16,7 +16,9 @@ from browser_pool.profile import Profile
 from browser_pool.ref_clock import RefClock
 from browser_pool.restart_policy import RestartPolicy
 from browser_pool.session_ledger import SessionLedger
+from browser_pool.warm_slot import Warmth
 from browser_pool.workshop import Workshop
+from storage.clock import to_wire
 from storage.events import EventType
 from storage.models import LINKED, Phase, ReasonCode, SessionStatus
 from storage.node_protocol import SessionSpec
@@ -30,23 +32,17 @@ LOGOUT_DEADLINE = timedelta(seconds=20)
 class SessionRunner:
     """`start` begins it; `close`, `kill`, `detach` and `log_out` end it from outside."""
 
-    def __init__(self, shop: Workshop, profile: Profile, entry: JournalEntry) -> None:
+    def __init__(
+        self, shop: Workshop, profile: Profile, entry: JournalEntry, warmth: Warmth | None = None
+    ) -> None:
         self.taken_at = shop.clock.monotonic()
         self.stopping = False
         """`close`, `kill` or `detach` has been called: whoever called it owns what is left."""
         self._shop = shop
         self._profile = profile
-        self._tracker = LinkTracker(
-            shop.clock,
-            status=entry.status,
-            linked=entry.spec.linked or entry.status in LINKED,
-            phone_number=entry.phone_number,
-            last_ref=entry.ref,
-            qr_timeout=shop.qr_timeout,
-            link_timeout=shop.link_timeout,
-            refs=RefClock(shop.lives),
-        )
-        self._ledger = SessionLedger(shop, self._tracker, entry.spec, entry.browser)
+        self._warmth = warmth
+        self._tracker = _new_tracker(shop, entry) if warmth is None else warmth.tracker
+        self._ledger = SessionLedger(shop, self._tracker, profile, entry.spec, entry.browser)
         self._policy = RestartPolicy(shop.clock)
         self._run = BrowserRun(shop, profile, self._tracker, self._ledger)
         self._run.pairing_for = entry.spec.phone_number
@@ -65,16 +61,33 @@ class SessionRunner:
         return self._ledger.phase
 
     @property
+    def profile_name(self) -> str:
+        return self._profile.name
+
+    @property
     def browser_pid(self) -> int | None:
         return self._run.slot.mark.pid if self._run.slot else None
 
     def start(self, on_end: Callable[[SessionRunner], None]) -> None:
         """Begin at once: when this returns, the wish is in the journal and the first event is written."""
-        self._ledger.remember()
-        if self._ledger.mark is None and not self._shop.starts.is_full:
-            self._run.say_starting(Phase.LAUNCHING)
+        if self._warmth is not None:
+            self._take_over(self._warmth)
+        else:
+            self._ledger.remember()
+            if self._ledger.mark is None and not self._shop.starts.is_full:
+                self._run.say_starting(Phase.LAUNCHING)
         self._task = asyncio.create_task(self._live(), name=f"session-{self.spec.id}")
         self._task.add_done_callback(lambda _: on_end(self))
+
+    def _take_over(self, warmth: Warmth) -> None:
+        """Begin with a warm slot's browser and, when it is alive, its QR."""
+        self._run.slot, self._ledger.mark = warmth.slot, warmth.slot.mark
+        self._tracker.adopted(self._shop.qr_timeout)
+        if warmth.ref is None or warmth.expires_at is None:
+            self._run.say_starting(Phase.WAITING_FOR_QR)
+            return
+        shown = {"ref": warmth.ref, "expires_at": to_wire(warmth.expires_at)}
+        self._ledger.write(self._tracker.report(EventType.QR_CODE_GENERATED, **shown))
 
     def adopt(self, spec: SessionSpec) -> None:
         """The same run under a newer generation, or with a wish that needs no restart."""
@@ -99,13 +112,26 @@ class SessionRunner:
             self._ledger.stir()
 
     async def _one_browser(self) -> None:
-        mark = self._ledger.mark
-        if mark is not None and not await self._run.attach(mark):
+        run, mark = self._run, self._ledger.mark
+        if run.slot is None and mark is not None and not await run.attach(mark):
             self._ledger.mark = None
             self._lost(ReasonCode.BROWSER_CRASH)
-        if self._run.slot is None:
-            await self._run.open(self.spec.proxy)
-        await self._run.follow(lambda: False)
+        if run.slot is None:
+            self._profile.settle()
+            await run.open(self.spec.proxy)
+        elif self._warmth is not None:
+            warmth, self._warmth = self._warmth, None
+            await self._start_warm(warmth)
+        await run.follow(lambda: False)
+
+    async def _start_warm(self, warmth: Warmth) -> None:
+        if warmth.parked:
+            await self._run.refresh_ref()
+        phone_number, self._run.pairing_for = self._run.pairing_for, None
+        if phone_number is not None and warmth.ref is not None:
+            await self._run.try_pairing(phone_number)
+        else:
+            self._run.pairing_for = phone_number
 
     async def _after_failure(self, error: SlotError) -> None:
         extra = {"session_id": self.spec.id, "reason_code": error.reason.value, "why": str(error)[:300]}
@@ -193,6 +219,7 @@ class SessionRunner:
         if slot is not None:
             await slot.close()
         self._ledger.mark = None
+        self._profile.settle()
         if self.status is SessionStatus.CONNECTED:
             reason = {"reason_code": ReasonCode.REQUESTED}
             self._ledger.write(self._tracker.report(EventType.SESSION_DISCONNECTED, **reason))
@@ -216,3 +243,16 @@ class SessionRunner:
         if task is not None:
             task.cancel()
             await asyncio.wait([task])
+
+
+def _new_tracker(shop: Workshop, entry: JournalEntry) -> LinkTracker:
+    return LinkTracker(
+        shop.clock,
+        status=entry.status,
+        linked=entry.spec.linked or entry.status in LINKED,
+        phone_number=entry.phone_number,
+        last_ref=entry.ref,
+        qr_timeout=shop.qr_timeout,
+        link_timeout=shop.link_timeout,
+        refs=RefClock(shop.lives),
+    )

@@ -20,6 +20,7 @@ from browser_pool.driver import Driver
 from browser_pool.errors import BrowserGone, LaunchFailed, PageUnreachable
 from browser_pool.journal import BrowserMark
 from browser_pool.profile import Profile
+from browser_pool.start_queue import Permit
 from browser_pool.user_agent import UserAgent
 
 log = logging.getLogger(__name__)
@@ -60,7 +61,7 @@ class Slot:
     @property
     def lost(self) -> bool:
         """The browser exited, or nothing in it can be seen any more."""
-        return self.chromium.exited.is_set() or self._bridge is None or self._bridge.gone
+        return not self.chromium.is_alive or self._bridge is None or self._bridge.gone
 
     @property
     def mark(self) -> BrowserMark:
@@ -73,16 +74,24 @@ class Slot:
         return self._bridge
 
     @classmethod
-    async def open(cls, settings: SlotSettings, driver: Driver, profile: Profile, proxy: str | None) -> Slot:
-        """Start a browser on the profile and attach; the page is still blank.
+    async def open(
+        cls, settings: SlotSettings, driver: Driver, profile: Profile, permit: Permit, proxy: str | None
+    ) -> Slot:
+        """Start a browser on the profile and attach; the page is still blank. The permit is given back
+        when the browser is gone.
 
         Raises LaunchFailed, ProfileBusy.
         """
         try:
             async with asyncio.timeout(settings.launch_timeout.total_seconds()):
-                chromium = await Chromium.spawn(
-                    settings.executable, profile, settings.confinement, settings.user_agent.text, proxy
-                )
+                try:
+                    chromium = await Chromium.spawn(
+                        settings.executable, profile, settings.confinement, settings.user_agent.text, proxy
+                    )
+                except BaseException:
+                    permit.release()
+                    raise
+                chromium.on_exit(permit.release)
                 slot = cls(settings, driver, profile, chromium)
                 try:
                     await slot._attach(fresh=True)
@@ -100,13 +109,15 @@ class Slot:
 
     @classmethod
     async def attach(
-        cls, settings: SlotSettings, driver: Driver, profile: Profile, mark: BrowserMark
+        cls, settings: SlotSettings, driver: Driver, profile: Profile, permit: Permit, mark: BrowserMark
     ) -> Slot | None:
         """Find the browser an earlier pool left, without reloading its page. None when it is gone, or
         answers no more (it is ended then)."""
         chromium = Chromium.find(mark)
         if chromium is None:
+            permit.release()
             return None
+        chromium.on_exit(permit.release)
         slot = cls(settings, driver, profile, chromium)
         try:
             async with asyncio.timeout(settings.launch_timeout.total_seconds()):

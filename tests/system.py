@@ -70,6 +70,7 @@ class System:
             "WHATSAPP_WEB_URL": self.standin.url,
             "WEBHOOK_ALLOW_HOSTS": self.receiver.host,
             "HEARTBEAT_SECONDS": "0.3",
+            "WARM_SLOTS": "0",
             **environ,
         }
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
@@ -205,7 +206,21 @@ class System:
             good = last["status"] == reached if isinstance(reached, str) else reached(last)
             return last if good else None
 
-        return eventually(look, f"session is {reached}, it is {last or 'unread'}", within) or last
+        try:
+            eventually(look, f"session is {reached}", within)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; it is {last}\n{self.story(session_id)}") from error
+        return last
+
+    def story(self, session_id: str) -> str:
+        """What the logs say of a session, for the reader of a failed test."""
+        lines = [
+            line
+            for name in ("pool", "functions")
+            for line in self.log(name).splitlines()
+            if session_id in line and '"request"' not in line
+        ]
+        return "\n".join(lines[-40:])
 
     def link(self, phone_number: str, **wanted: Any) -> dict[str, Any]:
         """A session linked to this number, the short way: the QR's text goes to the scripted phone."""
@@ -231,6 +246,9 @@ class System:
             held = {one["id"]: one for one in self.pool_call("GET", "/sessions")["sessions"]}
             return held.get(session_id, {}).get("browser_pid")
 
-        pid = eventually(look, f"a browser holds {session_id}")
+        try:
+            pid = eventually(look, f"a browser holds {session_id}")
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.story(session_id)}") from error
         assert pid is not None
         return pid
