@@ -1,0 +1,38 @@
+# Everything starts here. Each target installs what it needs first; see deploy/setup.sh.
+SHELL := /bin/bash
+PYTHON := .venv/bin/python
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+.DEFAULT_GOAL := help
+.PHONY: help setup demo run up test check lock clean
+
+help: ## Say what there is
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 14
+
+setup: ## Install what everything needs, here and nowhere else
+	@deploy/setup.sh
+
+demo: setup ## Show a link from QR to webhook on this machine, against the stand-in
+	@$(PYTHON) -m deploy.demo
+
+run: setup ## Run linkpool against WhatsApp Web, and print a link to open
+	@$(PYTHON) -m deploy.run
+
+up: setup ## Run functions, pool and deliverer from the environment
+	@$(PYTHON) -m deploy.up
+
+test: setup ## Run every test
+	@deploy/setup.sh peers
+	@$(PYTHON) -m pytest
+
+check: setup ## What has to be green at every commit
+	@$(PYTHON) -m ruff format --check .
+	@$(PYTHON) -m ruff check .
+	@$(PYTHON) -m mypy
+	@$(PYTHON) -m pytest -q -m "not browser and not peer" tests/unit tests/contract
+
+lock: setup ## Pin requirements anew from the .in files
+	@deploy/lock.sh
+
+clean: ## Remove what setup and the tests made; data stays
+	rm -rf .venv tests/peers/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,78 @@
+"""`make up`: functions, deliverer and pool from the environment, in the foreground, until SIGTERM."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Mapping
+
+from deploy.env_files import missing_secrets, with_env_file
+from deploy.settings import ROOT, Settings
+from deploy.stack import Stack
+from storage import logs
+from storage.clock import SystemClock
+from storage.errors import ConfigError, LinkpoolError
+
+
+def settings_of(environ: Mapping[str, str]) -> Settings:
+    """Raises ConfigError that lists everything that is missing or wrong."""
+    environ = with_env_file(environ, ROOT / ".env")
+    problems = [
+        f"{name} is missing; make one with: openssl rand {'-base64' if name == 'SNAPSHOT_KEY' else '-hex'} 32"
+        for name in missing_secrets(environ)
+    ]
+    try:
+        settings = Settings.from_env(environ)
+    except ConfigError as error:
+        problems += error.problems
+    if problems:
+        raise ConfigError(problems)
+    return settings
+
+
+def stop_signal() -> asyncio.Event:
+    """Set by SIGTERM and Ctrl-C."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
+
+
+async def unless(stop: asyncio.Event, work: asyncio.Task[None]) -> None:
+    """Wait for the work, or for the wish to stop, which ends it."""
+    asked = asyncio.create_task(stop.wait())
+    await asyncio.wait([work, asked], return_when=asyncio.FIRST_COMPLETED)
+    asked.cancel()
+    if work.done():
+        work.result()
+    work.cancel()
+
+
+async def serve(settings: Settings) -> None:
+    """Returns when asked to stop, with nothing left running. Raises GaveUp or NotReady."""
+    stop = stop_signal()
+    async with Stack(settings, SystemClock()) as stack:
+        ready = asyncio.create_task(stack.ready())
+        await unless(stop, ready)
+        if not stop.is_set():
+            print(f"linkpool is up: {settings.public_url}", flush=True)
+            await stack.meanwhile(stop.wait())
+
+
+def main() -> int:
+    logs.configure()
+    try:
+        asyncio.run(serve(settings_of(os.environ)))
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except LinkpoolError as error:
+        print(f"linkpool is down: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
