@@ -98,7 +98,8 @@ class Chromium:
 
         Raises ProfileBusy, LaunchFailed.
         """
-        profile.prepare(confinement.uid)
+        walked = confinement.uid is not None and not confinement.mounted
+        profile.prepare(confinement.uid, walked=walked)
         user_data_dir = confinement.user_data_dir(profile.user_data_dir)
         command = [executable, *FLAGS, f"--user-data-dir={user_data_dir}", f"--user-agent={user_agent}"]
         command += [f"--enable-features={FEATURES_ON}", f"--disable-features={FEATURES_OFF}"]

@@ -9,6 +9,7 @@ from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 
+from browser_pool.memory_watch import MB, MemoryLimits, default_budget
 from storage.errors import ConfigError
 
 REAL_SITE = "https://web.whatsapp.com/"
@@ -54,6 +55,10 @@ class PoolConfig:
     """Without a new session for this long, warm slots stop renewing their QR; the next one wakes them."""
     start_concurrency: int
     """Browsers starting at once; more only makes all of them slower."""
+    hibernate_after: timedelta
+    """A linked session without keep_alive that nobody used for this long is closed; 0 means never."""
+    memory: MemoryLimits
+    """PSS at which a slot is warned of and recycled, and what all browsers may use together."""
     qr_timeout: timedelta
     """Nobody scanned for this long: the session expires and its browser is freed."""
     launch_timeout: timedelta
@@ -97,6 +102,12 @@ class PoolConfig:
             warm_slots=reader.integer("WARM_SLOTS", 2, 0, 1000),
             warm_park_after=reader.seconds("WARM_PARK_SECONDS", 600),
             start_concurrency=reader.integer("START_CONCURRENCY", 3, 1, 1000),
+            hibernate_after=timedelta(seconds=reader.integer("HIBERNATE_AFTER_SECONDS", 300, 0, 10**8)),
+            memory=MemoryLimits(
+                warn=reader.integer("MEMORY_WARN_MB", 400, 1, 10**6) * MB,
+                recycle=reader.integer("MEMORY_RECYCLE_MB", 600, 1, 10**6) * MB,
+                budget=reader.integer("MEMORY_BUDGET_MB", default_budget() // MB, 1, 10**7) * MB,
+            ),
             qr_timeout=qr_timeout,
             launch_timeout=reader.seconds("LAUNCH_TIMEOUT_SECONDS", 30),
             load_timeout=reader.seconds("LOAD_TIMEOUT_SECONDS", 30),

@@ -1,8 +1,8 @@
 """Under which user, and behind which walls, Chromium runs.
 
-As root the browser gets an unprivileged uid; when that uid cannot reach the data directory (a clone
-under /root, a private temporary directory), the profile is bind-mounted at /mnt in a mount namespace
-of the browser's own. Chromium's sandbox needs user namespaces: proven here before anything starts.
+As root the browser gets an unprivileged uid, and its profile is bind-mounted at /mnt in a mount
+namespace of its own: it needs to reach nothing else of the data directory, which may lie under /root or
+in a private temporary directory. Where a container forbids mounts, the uid has to walk there. Chromium's sandbox needs user namespaces: proven here before anything starts.
 """
 
 from __future__ import annotations
@@ -59,21 +59,23 @@ async def find_confinement(data_dir: Path, uid: int, *, sandbox: bool) -> Confin
                 " of its renderer owns this node"
             ]
         )
-    if not as_root or _reachable(data_dir, uid):
+    if not as_root:
         return drop
     mounted = Confinement(uid=uid, mounted=True, sandboxed=sandbox)
-    if not await _succeeds(mounted.command(data_dir, ["true"])):
+    if await _succeeds(mounted.command(data_dir, ["true"])):
+        return mounted
+    if not _reachable(data_dir, uid):
         raise ConfigError(
             [
                 f"DATA_DIR={data_dir}: uid {uid}, under which Chromium runs, cannot enter it, and this"
-                " container may not mount; put DATA_DIR where every parent directory has mode o+x"
+                " container may not mount; put DATA_DIR where every directory on the way has mode o+x"
             ]
         )
-    return mounted
+    return drop
 
 
 def _reachable(path: Path, uid: int) -> bool:
-    """Can this uid walk down to the directory? Parents only: the profile itself is chowned to it."""
+    """Can this uid walk down to the directory? The profile itself is chowned to it."""
     for parent in [path, *path.parents]:
         status = parent.stat() if parent.exists() else None
         if status is None or (status.st_uid == uid and status.st_mode & stat.S_IXUSR):

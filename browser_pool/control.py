@@ -16,6 +16,7 @@ from typing import Any
 from aiohttp import web
 
 from browser_pool.errors import BrowserGone, NotRunning, PageBroken, SlotError
+from browser_pool.memory_watch import MB, MemoryWatch
 from browser_pool.outbox import Outbox
 from browser_pool.pool import Pool
 from browser_pool.session_runner import SessionRunner
@@ -43,6 +44,7 @@ class ControlApi:
         self,
         pool: Pool,
         starts: StartQueue,
+        memory: MemoryWatch,
         outbox: Outbox,
         clock: Clock,
         *,
@@ -51,6 +53,7 @@ class ControlApi:
     ) -> None:
         self._pool = pool
         self._starts = starts
+        self._memory = memory
         self._outbox = outbox
         self._clock = clock
         self._authorization = f"Bearer {secret}".encode()
@@ -114,6 +117,11 @@ class ControlApi:
                 },
                 "warm": self._pool.warm.live,
                 "parked": self._pool.warm.parked,
+                "hibernated": self._pool.hibernated,
+                "memory": {
+                    "browsers_pss_mb": self._memory.total // MB,
+                    "budget_mb": self._memory.budget // MB,
+                },
                 "outbox_depth": self._outbox.depth(),
                 **self._about,
             }
@@ -121,7 +129,7 @@ class ControlApi:
 
     async def sessions(self, _: web.Request) -> web.Response:
         """What runs here, with the browsers' pids."""
-        return web.json_response({"sessions": [_describe(runner) for runner in self._pool.runners]})
+        return web.json_response({"sessions": [self._describe(runner) for runner in self._pool.runners]})
 
     async def put(self, request: web.Request) -> web.Response:
         """Run this session: body is a SessionSpec. Answers with the events the functions do not have yet."""
@@ -142,23 +150,27 @@ class ControlApi:
         """One action on a running session."""
         session_id, action = request.match_info["id"], request.match_info["action"]
         body = await _json(request)
-        runner = self._pool.runner(session_id)
+        spec = self._pool.spec(session_id)
         generation = body.get("generation")
-        if generation is not None and generation != runner.spec.generation:
-            return problem(409, "stale_generation", f"this node holds generation {runner.spec.generation}")
+        if generation is not None and generation != spec.generation:
+            return problem(409, "stale_generation", f"this node holds generation {spec.generation}")
         more: dict[str, Any] = {}
         match action:
             case "qr":
-                await runner.refresh()
+                await self._pool.runner(session_id).refresh()
             case "pairing-code":
                 phone_number = body.get("phone_number")
                 if not isinstance(phone_number, str):
                     raise BadMessage("field 'phone_number' must be an E.164 number")
-                await runner.request_pairing_code(phone_number)
+                await self._pool.runner(session_id).request_pairing_code(phone_number)
             case "logout":
                 await self._pool.log_out(session_id)
+            case "hibernate":
+                await self._pool.hibernate(session_id)
+            case "wake":
+                await self._pool.wake(session_id)
             case "chats":
-                more["chats"] = await runner.chats()
+                more["chats"] = await self._pool.runner(session_id).chats()
             case _:
                 return problem(404, "unknown_action", f"there is no action {action!r}")
         return self._events(session_id, **more)
@@ -168,20 +180,21 @@ class ControlApi:
         self._pool.draining = True
         return web.json_response({"draining": True})
 
+    def _describe(self, runner: SessionRunner) -> dict[str, Any]:
+        pss = self._memory.bytes_of(runner.browser_pid)
+        return {
+            "id": runner.spec.id,
+            "generation": runner.spec.generation,
+            "start_seq": runner.spec.start_seq,
+            "status": runner.status.value,
+            "phase": runner.phase.value if runner.phase else None,
+            "browser_pid": runner.browser_pid,
+            "pss_mb": None if pss is None else pss // MB,
+        }
+
     def _events(self, session_id: str, **more: Any) -> web.Response:
         events = [event.to_wire() for event in self._outbox.pending_of(session_id)]
         return web.json_response({"events": events, **more})
-
-
-def _describe(runner: SessionRunner) -> dict[str, Any]:
-    return {
-        "id": runner.spec.id,
-        "generation": runner.spec.generation,
-        "start_seq": runner.spec.start_seq,
-        "status": runner.status.value,
-        "phase": runner.phase.value if runner.phase else None,
-        "browser_pid": runner.browser_pid,
-    }
 
 
 async def _json(request: web.Request) -> dict[str, Any]:

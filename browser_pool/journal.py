@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlite_utils import Database
 
-from storage.clock import Clock, to_wire
+from storage.clock import Clock, from_wire, to_wire
 from storage.models import SessionStatus
 from storage.node_protocol import SessionSpec
 
@@ -35,6 +36,8 @@ class JournalEntry:
     ref: str | None
     """The QR last reported."""
     browser: BrowserMark | None
+    hibernated_at: datetime | None = None
+    """Since when the login lies on disk without a browser."""
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> JournalEntry:
@@ -48,6 +51,7 @@ class JournalEntry:
             profile=row["profile"],
             ref=row["ref"],
             browser=mark,
+            hibernated_at=from_wire(row["hibernated_at"]) if row["hibernated_at"] else None,
         )
 
 
@@ -67,7 +71,7 @@ class Journal:
         mark = entry.browser
         self._db.execute(
             "insert or replace into journal (session_id, spec, status, phone_number, profile, ref, pid,"
-            " pid_started, port, updated_at) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " pid_started, port, hibernated_at, updated_at) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
                 entry.spec.id,
                 json.dumps(entry.spec.to_wire()),
@@ -78,6 +82,7 @@ class Journal:
                 mark.pid if mark else None,
                 mark.started if mark else None,
                 mark.port if mark else None,
+                to_wire(entry.hibernated_at) if entry.hibernated_at else None,
                 to_wire(self._clock.now()),
             ],
         )

@@ -245,6 +245,8 @@ class LinkTracker:
             self._take_overs = 0
             if self.status is SessionStatus.RECONNECTING and self._linked:
                 yield self.report(EventType.SESSION_RECONNECTED)
+            elif self.status is SessionStatus.HIBERNATED:
+                yield self.report(EventType.SESSION_WOKEN)
             yield from self._on_identity()
         elif state == "CONFLICT":
             yield from self._disconnected(ReasonCode.WA_CONFLICT)
@@ -311,7 +313,7 @@ class LinkTracker:
                 self.phone_number = data["phone_number"]
                 yield self.report(EventType.PHONE_RESOLVED, **data)
             return
-        if self.status is SessionStatus.RECONNECTING and self._linked:
+        if self._linked:
             return
         self.phone_number = data["phone_number"]
         self._linked = True
@@ -319,7 +321,8 @@ class LinkTracker:
 
     def _disconnected(self, reason: ReasonCode) -> Iterator[Outcome]:
         self._deadlines.pop("disconnect", None)
-        if self.status in LINKED:
+        news = self.status is SessionStatus.CONNECTED
+        if news or (self.status is SessionStatus.RECONNECTING and reason is ReasonCode.WA_CONFLICT):
             yield self.report(EventType.SESSION_DISCONNECTED, reason_code=reason)
 
     def _logged_out(self) -> Iterator[Outcome]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Coroutine
+from dataclasses import replace
+from datetime import datetime
 
 from browser_pool.chromium import browsers_of, kill_group
 from browser_pool.errors import NotRunning, SlotError
@@ -17,7 +19,7 @@ from browser_pool.profile import WARM_PREFIX, Profile, profiles_on_disk
 from browser_pool.session_runner import SessionRunner
 from browser_pool.warm_keeper import WarmKeeper
 from browser_pool.workshop import Workshop
-from storage.models import SessionStatus
+from storage.models import LINKED, ReasonCode, SessionStatus
 from storage.node_protocol import HeartbeatAnswer, HeldSession, SessionSpec
 
 log = logging.getLogger(__name__)
@@ -30,7 +32,7 @@ class Pool:
         self.draining = False
         self.warm = warm
         self._shop = shop
-        shop.starts.make_room = self._make_room
+        self._asleep: dict[str, JournalEntry] = {}
         self._runners: dict[str, SessionRunner] = {}
         self._changing: dict[str, asyncio.Lock] = {}
         self._leaving: set[asyncio.Task[None]] = set()
@@ -49,6 +51,11 @@ class Pool:
         except KeyError as error:
             raise NotRunning(f"session {session_id} has no browser on this node") from error
 
+    def spec(self, session_id: str) -> SessionSpec:
+        """What this node was told of a session, awake or not. Raises NotRunning."""
+        entry = self._asleep.get(session_id)
+        return self.runner(session_id).spec if entry is None else entry.spec
+
     def held(self) -> list[HeldSession]:
         """For the heartbeat."""
         return [
@@ -64,7 +71,7 @@ class Pool:
     def profiles(self) -> list[str]:
         """Session ids whose profile lies on this disk."""
         on_disk = {name for name in profiles_on_disk(self._shop.data_dir) if not name.startswith(WARM_PREFIX)}
-        return sorted(on_disk | set(self._runners))
+        return sorted(on_disk | set(self._runners) | set(self._asleep))
 
     # ---- what should be
 
@@ -79,6 +86,8 @@ class Pool:
                     runner.adopt(spec)
                     return
                 await self._put_away(runner)
+            elif self._sleeps(spec):
+                return
             elif self.draining:
                 raise NotRunning("this node takes no new sessions: it is draining")
             if spec.fresh:
@@ -88,6 +97,60 @@ class Pool:
                 self._run(_new_entry(spec, status, spec.id))
             # the runner's first step tells its place in the queue; the answer to this call carries it
             await asyncio.sleep(0)
+
+    def _sleeps(self, spec: SessionSpec) -> bool:
+        """Hibernated, and nobody asked for a restart since: nothing to do. Otherwise it sleeps no more."""
+        entry = self._asleep.get(spec.id)
+        if entry is None:
+            return False
+        if spec.start_seq > entry.spec.start_seq:
+            del self._asleep[spec.id]
+            return False
+        if spec != entry.spec and spec.generation >= entry.spec.generation:
+            self._asleep[spec.id] = replace(entry, spec=spec)
+            self._shop.journal.save(self._asleep[spec.id])
+        return True
+
+    async def hibernate(self, session_id: str) -> None:
+        """Close an idle session's browser; its login stays on disk. Raises NotRunning."""
+        async with self._lock(session_id):
+            if session_id in self._asleep:
+                return
+            entry = await self.runner(session_id).hibernate()
+            self._runners.pop(session_id, None)
+            self._asleep[session_id] = entry
+
+    async def wake(self, session_id: str) -> None:
+        """Open a hibernated session again; nothing when it is awake. Raises NotRunning."""
+        async with self._lock(session_id):
+            entry = self._asleep.pop(session_id, None)
+            if entry is not None:
+                self._run(replace(entry, hibernated_at=None))
+                await asyncio.sleep(0)
+            else:
+                self.runner(session_id).used_at = self._shop.clock.monotonic()
+
+    def hibernated_before(self, moment: datetime) -> list[str]:
+        """Sessions that have slept since before this."""
+        return [
+            session_id
+            for session_id, entry in self._asleep.items()
+            if entry.hibernated_at is not None and entry.hibernated_at < moment
+        ]
+
+    @property
+    def hibernated(self) -> int:
+        return len(self._asleep)
+
+    async def recycle(self, session_id: str, reason: ReasonCode) -> None:
+        """Close a linked session's browser and open another on its profile. Raises NotRunning."""
+        async with self._lock(session_id):
+            runner = self.runner(session_id)
+            if runner.status is not SessionStatus.CONNECTED:
+                raise NotRunning(f"session {session_id} is {runner.status}; only a connected one is recycled")
+            entry = await runner.close(reason)
+            self._runners.pop(session_id, None)
+            self._run(entry)
 
     async def _adopt_warm(self, spec: SessionSpec) -> bool:
         """Give the session a browser that shows a QR already, when it can use one and there is one."""
@@ -106,10 +169,6 @@ class Pool:
             return True
         return False
 
-    def _make_room(self) -> None:
-        """A session waits and every slot is taken."""
-        self.warm.give_up_one()
-
     async def close(self, session_id: str) -> None:
         """Close the browser and keep the profile."""
         async with self._lock(session_id):
@@ -117,22 +176,28 @@ class Pool:
             if runner is not None:
                 await self._put_away(runner)
                 log.info("session_closed", extra={"session_id": session_id})
+            self._asleep.pop(session_id, None)
             self._shop.journal.forget(session_id)
 
     async def log_out(self, session_id: str) -> None:
-        """Remove the device from the account. Raises NotRunning, SlotError."""
-        await self.runner(session_id).log_out()
+        """Remove the device from the account, waking it for that. Raises NotRunning, SlotError."""
+        if session_id in self._asleep:
+            await self.wake(session_id)
+        runner = self.runner(session_id)
+        await runner.until_connected()
+        await runner.log_out()
 
     async def erase(self, session_id: str, *, log_out: bool) -> None:
         """Remove the device if it can be reached, then destroy everything this node has of the session."""
+        if log_out and self._is_linked(session_id):
+            try:
+                await self.log_out(session_id)
+            except (NotRunning, SlotError) as error:
+                extra = {"session_id": session_id, "why": str(error)[:200]}
+                log.warning("device_not_removed", extra=extra)
         async with self._lock(session_id):
             runner = self._runners.get(session_id)
-            if runner is not None and log_out:
-                try:
-                    await runner.log_out()
-                except (NotRunning, SlotError) as error:
-                    extra = {"session_id": session_id, "why": str(error)[:200]}
-                    log.warning("device_not_removed", extra=extra)
+            self._asleep.pop(session_id, None)
             profile = self._profile(session_id)
             if runner is not None:
                 profile = Profile(self._shop.data_dir, session_id, runner.profile_name)
@@ -140,6 +205,10 @@ class Pool:
             self._shop.journal.forget(session_id)
             profile.erase()
             log.info("session_erased", extra={"session_id": session_id})
+
+    def _is_linked(self, session_id: str) -> bool:
+        runner = self._runners.get(session_id)
+        return session_id in self._asleep or (runner is not None and runner.status in LINKED)
 
     def reconcile(self, answer: HeartbeatAnswer, asked_at: float) -> None:
         """Do what a heartbeat answer says; wishes that came directly since `asked_at` are newer."""
@@ -156,7 +225,7 @@ class Pool:
 
     def _is_older(self, session_id: str, asked_at: float) -> bool:
         runner = self._runners.get(session_id)
-        return runner is not None and runner.taken_at < asked_at
+        return session_id in self._asleep or (runner is not None and runner.taken_at < asked_at)
 
     async def _try_log_out(self, session_id: str) -> None:
         try:
@@ -198,6 +267,8 @@ class Pool:
         for entry in entries:
             if entry.profile == entry.spec.id and entry.profile.startswith(WARM_PREFIX):
                 self.warm.resume(entry)
+            elif entry.status is SessionStatus.HIBERNATED and entry.browser is None:
+                self._asleep[entry.spec.id] = entry
             else:
                 self._run(entry)
         if entries:

@@ -35,6 +35,7 @@ create table if not exists journal (
     pid integer,                   -- the browser, when there is one
     pid_started integer,           -- its start in clock ticks: a pid is reused, this pair is not
     port integer,
+    hibernated_at text,            -- since when the login lies on disk without a browser
     updated_at text not null
 ) strict;
 """

@@ -64,10 +64,16 @@ class Profile:
     def exists(self) -> bool:
         return self.user_data_dir.is_dir()
 
-    def prepare(self, owner_uid: int | None) -> None:
-        """Make the directories; the user-data directory belongs to the uid that Chromium runs under."""
-        for directory in (self.root.parent.parent, self.root.parent, self.root, self.user_data_dir):
+    def prepare(self, owner_uid: int | None, *, walked: bool) -> None:
+        """Make the directories; the user-data directory belongs to the uid that Chromium runs under.
+
+        `walked` says that this uid has to come here by path: it may pass the directories, not list them.
+        """
+        for directory in (self._parent, self.root, self.user_data_dir):
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if walked:
+            self._parent.chmod(0o711)
+            self.root.chmod(0o711)
         if owner_uid is not None and self.user_data_dir.stat().st_uid != owner_uid:
             for path in [self.user_data_dir, *self.user_data_dir.rglob("*")]:
                 os.chown(path, owner_uid, owner_uid, follow_symlinks=False)

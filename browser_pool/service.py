@@ -16,7 +16,9 @@ from browser_pool.config import OnStop, PoolConfig
 from browser_pool.confinement import find_confinement
 from browser_pool.control import ControlApi
 from browser_pool.driver import Driver
+from browser_pool.hibernator import Hibernator
 from browser_pool.journal import Journal
+from browser_pool.memory_watch import MemoryWatch
 from browser_pool.node_agent import NodeAgent
 from browser_pool.node_lock import node_lock
 from browser_pool.outbox import Outbox
@@ -107,7 +109,15 @@ async def _compose(config: PoolConfig, stack: AsyncExitStack) -> None:
     await pool.resume()
     keep = config.on_stop is OnStop.KEEP
     stack.push_async_callback(pool.stop, keep_browsers=keep)
-    stack.push_async_callback(_cancel, asyncio.create_task(warm.run(), name="warm-keeper"))
+    hibernator = Hibernator(pool, starts, clock, config.hibernate_after)
+    memory = MemoryWatch(pool, starts, config.memory)
+    stack.push_async_callback(hibernator.close)
+    for work, name in (
+        (warm.run(), "warm-keeper"),
+        (hibernator.run(), "hibernator"),
+        (memory.run(), "memory-watch"),
+    ):
+        stack.push_async_callback(_cancel, asyncio.create_task(work, name=name))
     agent = NodeAgent(
         http,
         pool,
@@ -126,7 +136,7 @@ async def _compose(config: PoolConfig, stack: AsyncExitStack) -> None:
         "sandbox": confinement.sandboxed,
         "chromium": user_agent.version,
     }
-    api = ControlApi(pool, starts, outbox, clock, secret=config.pool_secret, about=about)
+    api = ControlApi(pool, starts, memory, outbox, clock, secret=config.pool_secret, about=about)
     web_runner = web.AppRunner(api.application(), access_log=None, handle_signals=False)
     await web_runner.setup()
     stack.push_async_callback(web_runner.cleanup)

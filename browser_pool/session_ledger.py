@@ -17,7 +17,7 @@ from browser_pool.profile import Profile
 from browser_pool.start_timer import StartTimer
 from browser_pool.workshop import Workshop
 from storage.events import EventType
-from storage.models import Phase
+from storage.models import Phase, SessionStatus
 from storage.node_protocol import SessionSpec
 
 log = logging.getLogger(__name__)
@@ -97,15 +97,19 @@ class SessionLedger:
 
     def remember(self) -> None:
         """The journal entry alone: a browser came or went."""
-        self._shop.journal.save(
-            JournalEntry(
-                spec=self.spec,
-                status=self._tracker.status,
-                phone_number=self._tracker.phone_number,
-                profile=self._profile.name,
-                ref=self._tracker.last_ref,
-                browser=self.mark,
-            )
+        self._shop.journal.save(self.entry())
+
+    def entry(self) -> JournalEntry:
+        """What the next pool process has to know."""
+        asleep = self._tracker.status is SessionStatus.HIBERNATED and self.mark is None
+        return JournalEntry(
+            spec=self.spec,
+            status=self._tracker.status,
+            phone_number=self._tracker.phone_number,
+            profile=self._profile.name,
+            ref=self._tracker.last_ref,
+            browser=self.mark,
+            hibernated_at=self._shop.clock.now() if asleep else None,
         )
 
     def stir(self) -> None:

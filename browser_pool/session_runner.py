@@ -20,11 +20,13 @@ from browser_pool.warm_slot import Warmth
 from browser_pool.workshop import Workshop
 from storage.clock import to_wire
 from storage.events import EventType
-from storage.models import LINKED, Phase, ReasonCode, SessionStatus
+from storage.models import ENDED, LINKED, Phase, ReasonCode, SessionStatus
 from storage.node_protocol import SessionSpec
 
 log = logging.getLogger(__name__)
 
+CONNECT_DEADLINE = timedelta(seconds=60)
+"""Opening a profile and restoring its login takes 2 to 4 s; behind a full start queue, longer."""
 LOGOUT_DEADLINE = timedelta(seconds=20)
 """The page tells the phone and wipes itself within a second or two."""
 
@@ -36,6 +38,8 @@ class SessionRunner:
         self, shop: Workshop, profile: Profile, entry: JournalEntry, warmth: Warmth | None = None
     ) -> None:
         self.taken_at = shop.clock.monotonic()
+        self.used_at = self.taken_at
+        """When somebody last wanted something of this session (monotonic)."""
         self.stopping = False
         """`close`, `kill` or `detach` has been called: whoever called it owns what is left."""
         self._shop = shop
@@ -195,8 +199,17 @@ class SessionRunner:
         await slot.call("logOut")
         await self._within(LOGOUT_DEADLINE, lambda: self._task is None or self._task.done())
 
+    async def until_connected(self) -> None:
+        """Return when the account can be used. Raises BrowserGone after a while, or when it ended."""
+        self.used_at = self._shop.clock.monotonic()
+        done = {SessionStatus.CONNECTED} | ENDED
+        await self._within(CONNECT_DEADLINE, lambda: self.status in done)
+        if self.status is not SessionStatus.CONNECTED:
+            raise NotRunning(f"session {self.spec.id} did not come back; it is {self.status}")
+
     async def chats(self) -> object:
         """The chat list as the page has it. Raises NotRunning, PageBroken, BrowserGone."""
+        self.used_at = self._shop.clock.monotonic()
         if self.status is not SessionStatus.CONNECTED:
             raise NotRunning(f"session {self.spec.id} is not connected; it is {self.status}")
         return await self._run.living_slot().call("chats")
@@ -212,19 +225,31 @@ class SessionRunner:
         except TimeoutError as error:
             raise BrowserGone(f"session {self.spec.id}: the page did not follow within {limit}") from error
 
-    async def close(self) -> None:
+    async def close(self, reason: ReasonCode = ReasonCode.REQUESTED) -> JournalEntry:
         """Close the browser in order; profile and journal entry stay, so that it can be opened again."""
+        await self._close_browser()
+        if self.status is SessionStatus.CONNECTED:
+            why = {"reason_code": reason}
+            self._ledger.write(self._tracker.report(EventType.SESSION_DISCONNECTED, **why))
+        else:
+            self._ledger.remember()
+        return self._ledger.entry()
+
+    async def hibernate(self) -> JournalEntry:
+        """Close the browser of a session that nobody uses. Raises NotRunning unless it is connected."""
+        if self.status is not SessionStatus.CONNECTED:
+            raise NotRunning(f"session {self.spec.id} cannot hibernate; it is {self.status}")
+        await self._close_browser()
+        self._ledger.write(self._tracker.report(EventType.SESSION_HIBERNATED))
+        return self._ledger.entry()
+
+    async def _close_browser(self) -> None:
         await self._stop()
         slot = self._run.slot
         if slot is not None:
             await slot.close()
         self._ledger.mark = None
         self._profile.settle()
-        if self.status is SessionStatus.CONNECTED:
-            reason = {"reason_code": ReasonCode.REQUESTED}
-            self._ledger.write(self._tracker.report(EventType.SESSION_DISCONNECTED, **reason))
-        else:
-            self._ledger.remember()
 
     async def kill(self) -> None:
         """End the browser now; what is only in its memory is lost."""

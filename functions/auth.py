@@ -48,6 +48,8 @@ GUARDS = {
     "sessions.pairing_code": Guard.WORKSPACE,
     "sessions.restart": Guard.WORKSPACE,
     "sessions.log_out": Guard.WORKSPACE,
+    "sessions.hibernate": Guard.WORKSPACE,
+    "sessions.wake": Guard.WORKSPACE,
     "sessions.make_primary": Guard.WORKSPACE,
     "deliveries.page": Guard.WORKSPACE,
     "deliveries.retry": Guard.WORKSPACE,

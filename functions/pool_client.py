@@ -65,6 +65,14 @@ class PoolClient:
         """Remove the device from the account, then close."""
         return self._call("POST", node_url, f"/sessions/{session_id}/logout", {"generation": generation})
 
+    def hibernate(self, node_url: str, session_id: str, generation: int) -> list[NodeEvent]:
+        """Close the browser of a connected session; its login stays."""
+        return self._call("POST", node_url, f"/sessions/{session_id}/hibernate", {"generation": generation})
+
+    def wake(self, node_url: str, session_id: str, generation: int) -> list[NodeEvent]:
+        """Open a hibernated session again; it is connected a few seconds later."""
+        return self._call("POST", node_url, f"/sessions/{session_id}/wake", {"generation": generation})
+
     def close(self) -> None:
         """Close the connections of all threads. Twice is fine."""
         with self._lock:

@@ -43,6 +43,8 @@ def session_routes(services: Services) -> Blueprint:
     add("/<session_id>/pairing-code", "pairing_code", routes.pairing_code, methods=["POST"])
     add("/<session_id>/restart", "restart", routes.restart, methods=["POST"])
     add("/<session_id>/logout", "log_out", routes.log_out, methods=["POST"])
+    add("/<session_id>/hibernate", "hibernate", routes.hibernate, methods=["POST"])
+    add("/<session_id>/wake", "wake", routes.wake, methods=["POST"])
     add("/<session_id>/primary", "make_primary", routes.make_primary, methods=["POST"])
     return blueprint
 
@@ -120,6 +122,15 @@ class _Routes:
         read_body(Nothing)
         session = self._services.sessions.log_out(self._session(session_id))
         return self._answer(session, 200 if session.status is SessionStatus.LOGGED_OUT else 202)
+
+    def hibernate(self, session_id: str) -> Response:
+        read_body(Nothing)
+        return self._answer(self._services.sessions.hibernate(self._session(session_id)))
+
+    def wake(self, session_id: str) -> Response:
+        read_body(Nothing)
+        session = self._services.sessions.wake(self._session(session_id))
+        return self._answer(session, 200 if session.status is SessionStatus.CONNECTED else 202)
 
     def make_primary(self, session_id: str) -> Response:
         read_body(Nothing)

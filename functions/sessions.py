@@ -23,7 +23,7 @@ from storage.errors import BadMessage, Conflict, PoolRefused, PoolUnreachable
 from storage.events import NodeEvent
 from storage.idempotency import IdempotencyKey
 from storage.ids import new_id
-from storage.models import ENDED, FINAL, SessionStatus, Wanted
+from storage.models import ENDED, FINAL, LINKED, SessionStatus, Wanted
 from storage.nodes import Nodes
 from storage.registry import Registry
 from storage.sessions import Session
@@ -165,6 +165,29 @@ class Sessions:
             return session
         session = self._registry.request_delete(session.id)
         self._tell(session, lambda url: self._pool.erase(url, session.id, session.generation, log_out=True))
+        return self._registry.sessions.get(session.id)
+
+    def hibernate(self, session: Session) -> Session:
+        """Close the browser, keep the login. Conflict `not_connected`; PoolUnreachable, PoolRefused."""
+        if session.status is SessionStatus.HIBERNATED:
+            return session
+        if session.status is not SessionStatus.CONNECTED:
+            raise Conflict(
+                f"session {session.id} is {session.status}; only a connected one can hibernate",
+                code="not_connected",
+            )
+        events = self._ask(session, lambda url: self._pool.hibernate(url, session.id, session.generation))
+        self._apply(session.node_id, events)
+        return self._registry.sessions.get(session.id)
+
+    def wake(self, session: Session) -> Session:
+        """Open a hibernated session again; `session_woken` follows. Conflict `not_linked`."""
+        if session.status not in LINKED:
+            raise Conflict(
+                f"session {session.id} is {session.status}; only a linked one can be woken", code="not_linked"
+            )
+        events = self._ask(session, lambda url: self._pool.wake(url, session.id, session.generation))
+        self._apply(session.node_id, events)
         return self._registry.sessions.get(session.id)
 
     def make_primary(self, session: Session) -> Session:

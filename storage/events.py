@@ -76,6 +76,7 @@ class NodeEvent:
                             load_ms, retrieval_ms
     pairing_code_generated  code, phone_number, expires_at
     passkey_required        expires_at
+    session_authenticated   phone_number?, display_name?: when the page knows them already
     session_ready           phone_number (or null), display_name, platform, phone_extraction_ms
     phone_resolved          phone_number, display_name, phone_extraction_ms
     session_disconnected    reason_code

@@ -124,6 +124,10 @@ def facts_of(event: NodeEvent) -> Facts:
             }
         case EventType.PASSKEY_REQUIRED:
             return {"passkey_expires_at": data.moment("expires_at")}
+        case EventType.SESSION_AUTHENTICATED:
+            # the number is often readable before the socket is connected: nobody should wait for it
+            early = {"phone_number": data.phone("phone_number"), "display_name": data.text("display_name")}
+            return {name: value for name, value in early.items() if value is not None}
         case EventType.SESSION_READY:
             return {
                 "phone_number": data.phone("phone_number"),
