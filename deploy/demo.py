@@ -105,6 +105,7 @@ async def _walk(
     walk = Walk(settings, keys, phone, SystemClock(), _say)
     listening = asyncio.create_task(_tell(walk, webhooks))
     try:
+        await walk.warm_up()
         await walk.create()
         if thumb is Thumb.PERSON:
             _say(f"  the stand-in's phone:  POST {phone.url}/phone/scan")

@@ -56,6 +56,15 @@ class Walk:
         who = f"  {mask_phone(received.phone_number)}" if received.phone_number else ""
         self._say(f"    webhook   {received.type:<24} {received.status or ''}{who}")
 
+    async def warm_up(self) -> None:
+        """Wait until a browser shows a QR that belongs to nobody yet, when the pool keeps such slots."""
+        if self._settings.environ.get("WARM_SLOTS") != "0":
+            await self._eventually(self._warm_slot, "the pool has a warm slot")
+
+    async def _warm_slot(self) -> bool | None:
+        answer = await call("GET", f"{self._settings.pool_url}/health")
+        return True if isinstance(answer.body, dict) and answer.body.get("warm") else None
+
     async def create(self) -> None:
         """Ask for a session as a backend does, and see its QR on the page."""
         started_at = self._clock.monotonic()
