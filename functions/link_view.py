@@ -11,12 +11,14 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import assert_never
 
-from storage.models import SessionStatus
+from storage.models import Phase, SessionStatus
 from storage.sessions import Session
 
 POLL_SOON = timedelta(milliseconds=300)
 """Something is about to happen: half of the 600 ms in which a new fact should be painted."""
-POLL_SCAN = timedelta(milliseconds=700)
+POLL_LINKING = timedelta(milliseconds=150)
+"""The phone accepted: the number comes within a second, and somebody stares at the page."""
+POLL_SCAN = timedelta(milliseconds=500)
 """A QR waits for a person, who takes seconds."""
 POLL_QUEUE = timedelta(seconds=1)
 """The place in the queue changes about as often as a browser starts."""
@@ -98,6 +100,8 @@ def _screen(session: Session, now: datetime) -> Screen:
             return Screen.QUEUED
         case SessionStatus.STARTING:
             return Screen.PREPARING
+        case SessionStatus.QR_SCANNING if session.phase is Phase.LINKING:
+            return Screen.LINKING
         case SessionStatus.QR_SCANNING:
             if session.live_pairing_code(now) is not None:
                 return Screen.CODE
@@ -129,7 +133,9 @@ def _screen(session: Session, now: datetime) -> Screen:
 
 def _poll_after(session: Session, screen: Screen, ends_in: timedelta | None) -> timedelta:
     match screen:
-        case Screen.PREPARING | Screen.LINKING:
+        case Screen.LINKING:
+            return POLL_LINKING
+        case Screen.PREPARING:
             return POLL_SOON
         case Screen.SCAN | Screen.CODE:
             return POLL_SOON if ends_in is not None and ends_in < QR_ENDS_SOON else POLL_SCAN

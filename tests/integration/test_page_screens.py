@@ -32,7 +32,7 @@ def test_qr_is_on_the_page_and_in_the_status_with_its_true_time(site: PageSite, 
     status = site.status(session)
     assert status["qr"]["text"] == REF
     assert status["qr"]["expires_in_ms"] == status["page"]["left_ms"] == 42_000
-    assert 700 <= status["poll_after_ms"] <= 1000
+    assert 400 <= status["poll_after_ms"] <= 1000
     html = site.html(session)
     assert "0:42" in html
     assert '<svg xmlns="http://www.w3.org/2000/svg"' in html
@@ -106,6 +106,16 @@ def test_page_polls_fast_between_scan_and_number(site: PageSite) -> None:
     assert "Your phone said yes" in site.html(session)
     assert site.status(session)["poll_after_ms"] <= 300
     assert site.status(session)["qr"] is None
+
+
+def test_page_says_linking_and_polls_fast_as_soon_as_the_phone_accepted(site: PageSite) -> None:
+    session = site.create()
+    site.shows_qr(session)
+    site.happens(session, EventType.SESSION_PROGRESSED, phase="linking")
+    assert "Your phone said yes" in site.html(session)
+    assert site.status(session)["poll_after_ms"] <= 200
+    site.shows_qr(session, ref="another")
+    assert "Your phone said yes" not in site.html(session)
 
 
 def test_linked_page_shows_number_and_the_way_back(site: PageSite) -> None:

@@ -36,7 +36,9 @@ def test_honest_facts_are_read() -> None:
     assert me == Me("+6281234567890", "Ayu", None, "me_user")
 
 
-@pytest.mark.parametrize("number", ["", "0812345", "62-812", "\uff16\uff12\uff18\uff11\uff12\uff13", "1" * 16, "abc"])
+@pytest.mark.parametrize(
+    "number", ["", "0812345", "62-812", "\uff16\uff12\uff18\uff11\uff12\uff13", "1" * 16, "abc"]
+)
 def test_what_is_no_number_is_no_fact(number: str) -> None:
     assert parse_fact(json.dumps({"kind": "me", "number": number})) is None
 
