@@ -254,12 +254,12 @@ class LinkTracker:
                 self._set("take_over", TAKE_OVER_AFTER)
         elif state in _BEFORE_SCAN:
             if self.is_linked:
-                self._set("doubt", UNPAIRED_DOUBT)
+                self._set_once("doubt", UNPAIRED_DOUBT)
             elif state == "UNPAIRED_IDLE" and self.status is not SessionStatus.PASSKEY_REQUIRED:
                 self._refs.went_stale(self._clock.monotonic())
                 yield Act.REFRESH_REF
         elif self.status is SessionStatus.CONNECTED:
-            self._set("disconnect", DISCONNECT_GRACE)
+            self._set_once("disconnect", DISCONNECT_GRACE)
         elif state == "PAIRING" and before in _BEFORE_SCAN and self.shows_qr:
             self._refs.batch_ended()
             self._scanned_at = self._clock.monotonic()
@@ -339,6 +339,10 @@ class LinkTracker:
 
     def _set(self, name: str, after: timedelta) -> None:
         self._deadlines[name] = self._clock.monotonic() + after.total_seconds()
+
+    def _set_once(self, name: str, after: timedelta) -> None:
+        """A page that goes on trying says OPENING and TIMEOUT in turn; the first one counts."""
+        self._deadlines.setdefault(name, self._clock.monotonic() + after.total_seconds())
 
     def _in(self, life: timedelta) -> str:
         moment: datetime = self._clock.now() + life

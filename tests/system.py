@@ -71,6 +71,7 @@ class System:
             "WEBHOOK_ALLOW_HOSTS": self.receiver.host,
             "HEARTBEAT_SECONDS": "0.3",
             "WARM_SLOTS": "0",
+            "GOLDEN_PROFILE": "off",
             **environ,
         }
         self._processes: dict[str, subprocess.Popen[bytes]] = {}

@@ -105,7 +105,7 @@ def test_the_phone_removes_the_device_and_it_is_never_restored(system: System) -
     ended = system.until(session["id"], "logged_out")
     assert ended["reason_code"] == "wa_logout"
     eventually(lambda: session["id"] not in system.browsers().values(), "its browser is gone")
-    assert not (system.data_dir / "profiles" / session["id"]).exists()
+    eventually(lambda: not (system.data_dir / "profiles" / session["id"]).exists(), "its profile is gone")
     loads = system.standin.stats()["index_loads"]
     system.kill("pool")
     system.start("pool")

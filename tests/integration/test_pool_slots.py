@@ -112,8 +112,12 @@ def test_a_killed_driver_costs_no_browser(system: System, session_id: str) -> No
     os.kill(driver, signal.SIGKILL)
     eventually(lambda: system.log("pool").count("driver_died") >= 1, "the pool noticed")
     number = system.session(session_id)["phone_number"]
+    heard = system.receiver.types(session_id).count("session_disconnected")
     system.standin.offline(number, 4)
-    system.until(session_id, "reconnecting")
+    eventually(
+        lambda: system.receiver.types(session_id).count("session_disconnected") > heard,
+        "the pool sees through its new driver",
+    )
     system.until(session_id, "connected")
     assert system.browser_pid(session_id) == pid
     assert system.standin.stats()["index_loads"] == loads

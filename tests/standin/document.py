@@ -51,6 +51,8 @@ UNSUPPORTED = """<!doctype html>
 def index(options: Options, assets: Assets) -> tuple[str, dict[str, str]]:
     config: dict[str, Any] = {name: getattr(options, name) for name in PAGE_OPTIONS}
     config["scripts"] = [f"/assets/{name}" for name in assets.scripts(options)]
+    if options.broken_index:
+        config["scripts"] = config["scripts"][:1]
     config["worker"] = f"/assets/{assets.worker.name}"
     text = TEMPLATE.format(
         style=assets.style.name,

@@ -48,6 +48,8 @@ class Options:
     strict_csp: bool = True
     refuse_headless: bool = False
     never_qr: bool = False
+    broken_index: bool = False  # a bad release: the index document names too few scripts, so nothing starts
+    sw_keeps_index: bool = False  # the service worker answers with the index document that it saw first
     http_500: bool = False
     slow_index_ms: int = 0
     hang: bool = False  # the index document never comes

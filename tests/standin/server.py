@@ -66,7 +66,9 @@ class Server:
     async def service_worker(self, request: web.Request) -> web.Response:
         self._note_headers(request, "service_worker")
         headers = {"Cache-Control": "no-cache"}
-        return web.Response(body=assets.service_worker(), content_type="text/javascript", headers=headers)
+        keeps = str(self._site.options.sw_keeps_index).lower()
+        body = f"const KEEPS_INDEX = {keeps};\n".encode() + assets.service_worker()
+        return web.Response(body=body, content_type="text/javascript", headers=headers)
 
     async def seen(self, request: web.Request) -> web.Response:
         """What a page or a worker sees of its own browser."""

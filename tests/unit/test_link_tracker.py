@@ -158,6 +158,15 @@ def test_a_long_gap_of_the_socket_is_told_and_so_is_its_end() -> None:
     assert driven.sees(SocketState("CONNECTED")) == [E.SESSION_RECONNECTED]
 
 
+def test_a_page_that_keeps_trying_does_not_put_off_the_news() -> None:
+    driven = connected()
+    told: list[E | Act] = []
+    for state in ["TIMEOUT", "OPENING"] * 4:
+        told += driven.sees(SocketState(state))
+        told += driven.after(0.5)
+    assert told == [E.SESSION_DISCONNECTED]
+
+
 def test_a_conflict_is_told_and_taken_back_after_a_while() -> None:
     driven = connected()
     assert driven.sees(SocketState("CONFLICT")) == [E.SESSION_DISCONNECTED]

@@ -1,4 +1,5 @@
-// Service worker: keeps the assets, whose names carry their hash. The index document always comes from the site.
+// Service worker: keeps the assets, whose names carry their hash. The index document comes from the site, unless
+// the server set KEEPS_INDEX, in a line before this one.
 'use strict';
 const CACHE = 'assets';
 
@@ -7,7 +8,7 @@ self.addEventListener('activate', (event) => event.waitUntil(self.clients.claim(
 
 self.addEventListener('fetch', (event) => {
   const { pathname } = new URL(event.request.url);
-  if (event.request.method === 'GET' && pathname.startsWith('/assets/')) event.respondWith(kept(event.request));
+  if (event.request.method === 'GET' && (pathname.startsWith('/assets/') || (KEEPS_INDEX && pathname === '/'))) event.respondWith(kept(event.request));
 });
 
 async function kept(request) {
