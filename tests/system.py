@@ -223,15 +223,19 @@ class System:
         ]
         return "\n".join(lines[-40:])
 
-    def link(self, phone_number: str, **wanted: Any) -> dict[str, Any]:
-        """A session linked to this number, the short way: the QR's text goes to the scripted phone."""
-        session = self.create(**wanted)
-        self.scan(session["id"], phone_number)
-        return self.until(session["id"], "connected")
+    def link(self, phone_number: str, within: float = 30.0, **wanted: Any) -> dict[str, Any]:
+        """A session linked to this number, the short way: the QR's text goes to the scripted phone.
 
-    def scan(self, session_id: str, phone_number: str) -> None:
+        It may be asleep again when this returns, on a machine that is full.
+        """
+        session = self.create(**wanted)
+        self.scan(session["id"], phone_number, within)
+        done = ("connected", "hibernated")
+        return self.until(session["id"], lambda one: one["status"] in done, within)
+
+    def scan(self, session_id: str, phone_number: str, within: float = 30.0) -> None:
         """Scan the QR that is on display."""
-        shown = self.until(session_id, lambda session: session["qr"] is not None)
+        shown = self.until(session_id, lambda session: session["qr"] is not None, within)
         self.standin.scan(shown["qr"]["text"], phone_number)
 
     def pool_call(self, method: str, path: str, **more: Any) -> Any:
