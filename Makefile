@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PYTHON := .venv/bin/python
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run up test check lock clean
+.PHONY: help setup demo run up test check bench lock clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 14
@@ -29,6 +29,10 @@ check: setup ## What has to be green at every commit
 	@$(PYTHON) -m ruff check .
 	@$(PYTHON) -m mypy
 	@$(PYTHON) -m pytest -q -m "not browser and not peer" tests/unit tests/contract
+
+bench: setup ## Measure beside whatsapp-web.js; 25 minutes, writes bench/results
+	@deploy/setup.sh peers
+	@$(PYTHON) -m bench
 
 lock: setup ## Pin requirements anew from the .in files
 	@deploy/lock.sh
