@@ -56,6 +56,11 @@ def test_a_site_that_never_finishes_loading_fails_with_a_reason(tmp_path: Path) 
         assert ends_failed(system)["reason_code"] == "load_timeout"
 
 
+def test_a_site_that_refuses_every_browser_fails_with_a_reason(tmp_path: Path) -> None:
+    with System(tmp_path, {"refuse_all": True}) as system:
+        assert ends_failed(system)["reason_code"] == "browser_refused"
+
+
 def test_our_browser_looks_ordinary_in_every_thread(tmp_path: Path) -> None:
     with System(tmp_path, {"refuse_headless": True}) as system:
         session = system.create()

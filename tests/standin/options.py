@@ -47,6 +47,7 @@ class Options:
     debug_late_ms: int = 1_500  # after boot
     strict_csp: bool = True
     refuse_headless: bool = False
+    refuse_all: bool = False  # no browser is good enough, whatever it says it is
     never_qr: bool = False
     broken_index: bool = False  # a bad release: the index document names too few scripts, so nothing starts
     sw_keeps_index: bool = False  # the service worker answers with the index document that it saw first

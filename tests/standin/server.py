@@ -47,7 +47,8 @@ class Server:
         await asyncio.sleep(options.slow_index_ms / 1000)
         if options.http_500:
             return web.Response(status=500, text="Internal Server Error")
-        if self._note_headers(request, "page") and options.refuse_headless:
+        leaks = self._note_headers(request, "page")
+        if options.refuse_all or (leaks and options.refuse_headless):
             stats.pages_refused += 1
             return web.Response(text=document.UNSUPPORTED, content_type="text/html")
         text, headers = document.index(options, self._assets)

@@ -8,7 +8,8 @@ self.addEventListener('activate', (event) => event.waitUntil(self.clients.claim(
 
 self.addEventListener('fetch', (event) => {
   const { pathname } = new URL(event.request.url);
-  if (event.request.method === 'GET' && (pathname.startsWith('/assets/') || (KEEPS_INDEX && pathname === '/'))) event.respondWith(kept(event.request));
+  const is_kept = pathname.startsWith('/assets/') || (KEEPS_INDEX && pathname === '/');
+  if (event.request.method === 'GET' && is_kept) event.respondWith(kept(event.request));
 });
 
 async function kept(request) {
