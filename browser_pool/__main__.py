@@ -11,7 +11,6 @@ from browser_pool.service import serve
 from storage import logs
 from storage.errors import ConfigError
 
-
 DRIVER_OPTIONS = "--max-semi-space-size=1"
 """For Playwright's driver, a Node process: 142 MB became 121 with five browsers. Pages have their own."""
 

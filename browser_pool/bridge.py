@@ -9,6 +9,8 @@ import asyncio
 import contextlib
 import json
 import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,8 @@ from playwright.async_api import CDPSession, Error, Page
 
 from browser_pool.errors import BrowserGone, PageBroken
 from browser_pool.facts import Fact, parse_fact
+from browser_pool.index_document import IndexDocument
+from browser_pool.index_route import IndexRoute
 from browser_pool.user_agent import UserAgent
 
 log = logging.getLogger(__name__)
@@ -61,6 +65,7 @@ class Bridge:
         self._user_agent = user_agent
         self._tasks: set[asyncio.Task[None]] = set()
         self._restore_script: str | None = None
+        self._route: IndexRoute | None = None
         self._worker_calls = 0
         self._malformed = 0
 
@@ -197,6 +202,19 @@ class Bridge:
             identifier, self._restore_script = self._restore_script, None
             await self._send("Page.removeScriptToEvaluateOnNewDocument", identifier=identifier)
 
+    @asynccontextmanager
+    async def index_from(self, url: str, document: IndexDocument | None) -> AsyncIterator[None]:
+        """Around a navigation: this address answers with the document, now and when the page reloads.
+        Raises playwright's Error."""
+        if document is None:
+            yield
+            return
+        if self._route is None:
+            self._route = IndexRoute(self._cdp, url, document)
+        await self._route.start()
+        yield
+        await self._route.navigated()
+
     async def local_storage(self) -> tuple[str, dict[str, str]] | None:
         """(origin, items) of the page; None while it is on no site."""
         origin = await self.page.evaluate("location.origin")
@@ -208,6 +226,8 @@ class Bridge:
 
     async def close(self) -> None:
         """Stop helping workers. The page stays."""
+        if self._route is not None:
+            await self._route.close()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

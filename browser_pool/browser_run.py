@@ -79,14 +79,19 @@ class BrowserRun:
         async with self._shop.starts.turn(self._ledger.workspace, self._on_place) as permit:
             self._ledger.timer.begin()
             self.say_starting(Phase.LAUNCHING)
-            slot = await Slot.open(self._shop.slots, self._shop.driver, self._profile, permit, proxy)
-            self.slot, self._ledger.mark = slot, slot.mark
-            self._ledger.timer.mark("launch")
-            self.say_starting(Phase.LOADING)
-            await self._load(slot)
-            self._ledger.timer.mark("load")
-            if not self._tracker.is_linked:
-                await self._first_qr(slot)
+            async with self._shop.golden.trial(self._profile, permit):
+                slot = await Slot.open(self._shop.slots, self._shop.driver, self._profile, permit, proxy)
+                self.slot, self._ledger.mark = slot, slot.mark
+                self._ledger.timer.mark("launch")
+                self.say_starting(Phase.LOADING)
+                with self._shop.web_versions.trial(slot.load):
+                    await self._load(slot)
+                    self._ledger.timer.mark("load")
+                    if not self._tracker.is_linked:
+                        await self._first_qr(slot)
+                    if self._tracker.shows_qr:
+                        await self._shop.web_versions.capture(slot.load)
+                        await self._shop.golden.saw(slot)
 
     async def _load(self, slot: Slot) -> None:
         limit = self._shop.load_timeout.total_seconds()
@@ -158,6 +163,7 @@ class BrowserRun:
             case facts.Loaded(version=version, missing=missing):
                 extra = {"session_id": self._id, "web_version": version, "missing": list(missing)}
                 log.info("page_loaded", extra=extra)
+                slot.load.version = version
                 self._page_spoke = True
             case facts.RefShown():
                 self._page_spoke = True
@@ -174,6 +180,7 @@ class BrowserRun:
                     # ready means: from now on kill -9 loses nothing, and localStorage is not on disk yet
                     await slot.save_local_storage()
                     self._ledger.write(outcome)
+                    await self._shop.web_versions.connected(slot.load)
                 case Report():
                     self._ledger.write(outcome)
                 case Act.END:

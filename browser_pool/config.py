@@ -9,6 +9,7 @@ from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 
+from browser_pool.index_document import NAME
 from browser_pool.memory_watch import MB, MemoryLimits, default_budget
 from storage.errors import ConfigError
 
@@ -73,6 +74,12 @@ class PoolConfig:
     """How often this node reports; a third of a lease or less."""
     on_stop: OnStop
     """What SIGTERM does: close browsers, keep them for the next process, or hand sessions over."""
+    golden_profile: bool
+    """New profiles start from the caches of a good one; off for a look at what a first visit does."""
+    web_version: str | None
+    """Open the site with this version's index document, and no other."""
+    web_version_url: str | None
+    """Where to fetch that document, with {version} in its place."""
     chromium_path: str | None
     """The headless shell; found on PATH when empty."""
     chromium_uid: int
@@ -115,6 +122,9 @@ class PoolConfig:
             link_timeout=reader.seconds("LINK_TIMEOUT_SECONDS", 120),
             heartbeat_every=reader.seconds("HEARTBEAT_SECONDS", 2),
             on_stop=OnStop(reader.choice("ON_STOP", "close", [choice.value for choice in OnStop])),
+            golden_profile=reader.choice("GOLDEN_PROFILE", "on", ["on", "off"]) == "on",
+            web_version=reader.version("WEB_VERSION"),
+            web_version_url=reader.template("WEB_VERSION_URL", "{version}"),
             chromium_path=environ.get("CHROMIUM_PATH") or None,
             chromium_uid=reader.integer("CHROMIUM_UID", 60900, 1, 2**31),
             chromium_sandbox=reader.choice("CHROMIUM_SANDBOX", "on", ["on", "off"]) == "on",
@@ -169,6 +179,18 @@ class _Reader:
         if not value.startswith(("http://", "https://")):
             self.problems.append(f"{name}={value!r} must start with http:// or https://")
         return value
+
+    def version(self, name: str) -> str | None:
+        value = self.text(name, "")
+        if value and NAME.fullmatch(value) is None:
+            self.problems.append(f"{name}={value!r} must be a version such as 2.3000.1043987654")
+        return value or None
+
+    def template(self, name: str, place: str) -> str | None:
+        value = self.text(name, "")
+        if value and (not value.startswith(("http://", "https://")) or place not in value):
+            self.problems.append(f"{name}={value!r} must start with http:// or https:// and hold {place}")
+        return value or None
 
     def choice(self, name: str, default: str, choices: list[str]) -> str:
         value = self.text(name, default)

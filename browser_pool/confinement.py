@@ -2,7 +2,8 @@
 
 As root the browser gets an unprivileged uid, and its profile is bind-mounted at /mnt in a mount
 namespace of its own: it needs to reach nothing else of the data directory, which may lie under /root or
-in a private temporary directory. Where a container forbids mounts, the uid has to walk there. Chromium's sandbox needs user namespaces: proven here before anything starts.
+in a private temporary directory. Where a container forbids mounts, the uid has to walk there.
+Chromium's sandbox needs user namespaces: proven here before anything starts.
 """
 
 from __future__ import annotations

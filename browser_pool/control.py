@@ -50,6 +50,7 @@ class ControlApi:
         *,
         secret: str,
         about: dict[str, Any],
+        state: Callable[[], dict[str, Any]],
     ) -> None:
         self._pool = pool
         self._starts = starts
@@ -58,6 +59,7 @@ class ControlApi:
         self._clock = clock
         self._authorization = f"Bearer {secret}".encode()
         self._about = about
+        self._state = state
         self._started_at = clock.monotonic()
 
     def application(self) -> web.Application:
@@ -123,6 +125,7 @@ class ControlApi:
                     "budget_mb": self._memory.budget // MB,
                 },
                 "outbox_depth": self._outbox.depth(),
+                **self._state(),
                 **self._about,
             }
         )

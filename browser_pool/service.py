@@ -16,6 +16,9 @@ from browser_pool.config import OnStop, PoolConfig
 from browser_pool.confinement import find_confinement
 from browser_pool.control import ControlApi
 from browser_pool.driver import Driver
+from browser_pool.golden_builder import GoldenBuilder
+from browser_pool.golden_keeper import GoldenKeeper
+from browser_pool.golden_profile import GoldenProfile
 from browser_pool.hibernator import Hibernator
 from browser_pool.journal import Journal
 from browser_pool.memory_watch import MemoryWatch
@@ -29,7 +32,10 @@ from browser_pool.relay import Relay
 from browser_pool.slot import SlotSettings
 from browser_pool.start_queue import StartQueue
 from browser_pool.user_agent import read_user_agent
+from browser_pool.version_mirror import pinned_document
+from browser_pool.version_store import VersionStore
 from browser_pool.warm_keeper import WarmKeeper
+from browser_pool.web_versions import WebVersions
 from browser_pool.workshop import Workshop
 from storage.clock import SystemClock
 from storage.errors import ConfigError
@@ -72,6 +78,15 @@ async def _compose(config: PoolConfig, stack: AsyncExitStack) -> None:
     outbox, journal = Outbox(db, clock), Journal(db, clock)
     driver = await stack.enter_async_context(Driver())
     starts = StartQueue(config.start_concurrency, config.max_slots, clock)
+    golden = GoldenKeeper(
+        GoldenProfile(config.data_dir),
+        clock,
+        enabled=config.golden_profile,
+        chromium=user_agent.version,
+        owner_uid=confinement.uid,
+    )
+    await golden.open()
+    versions = VersionStore(config.data_dir)
     shop = Workshop(
         db=db,
         data_dir=config.data_dir,
@@ -81,6 +96,8 @@ async def _compose(config: PoolConfig, stack: AsyncExitStack) -> None:
         driver=driver,
         starts=starts,
         lives=RefLives(),
+        golden=golden,
+        web_versions=WebVersions(versions, clock),
         slots=SlotSettings(
             executable=executable,
             confinement=confinement,
@@ -94,6 +111,10 @@ async def _compose(config: PoolConfig, stack: AsyncExitStack) -> None:
         link_timeout=config.link_timeout,
     )
     http = await stack.enter_async_context(ClientSession())
+    if config.web_version is not None:
+        shop.web_versions.pinned = await pinned_document(
+            http, versions, config.web_version, config.web_version_url, clock.now()
+        )
     relay = Relay(
         http,
         outbox,
@@ -114,6 +135,7 @@ async def _compose(config: PoolConfig, stack: AsyncExitStack) -> None:
     stack.push_async_callback(hibernator.close)
     for work, name in (
         (warm.run(), "warm-keeper"),
+        (GoldenBuilder(shop, golden).run(), "golden-builder"),
         (hibernator.run(), "hibernator"),
         (memory.run(), "memory-watch"),
     ):
@@ -136,7 +158,16 @@ async def _compose(config: PoolConfig, stack: AsyncExitStack) -> None:
         "sandbox": confinement.sandboxed,
         "chromium": user_agent.version,
     }
-    api = ControlApi(pool, starts, memory, outbox, clock, secret=config.pool_secret, about=about)
+    api = ControlApi(
+        pool,
+        starts,
+        memory,
+        outbox,
+        clock,
+        secret=config.pool_secret,
+        about=about,
+        state=lambda: {"web_version": shop.web_versions.state(), "golden": golden.state()},
+    )
     web_runner = web.AppRunner(api.application(), access_log=None, handle_signals=False)
     await web_runner.setup()
     stack.push_async_callback(web_runner.cleanup)

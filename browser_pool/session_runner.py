@@ -141,6 +141,9 @@ class SessionRunner:
         extra = {"session_id": self.spec.id, "reason_code": error.reason.value, "why": str(error)[:300]}
         log.warning("slot_failed", extra=extra)
         pause = self._policy.pause_before_next(error, linked=self._tracker.is_linked)
+        slot = self._run.slot
+        if pause is None and slot is not None and self._shop.web_versions.offers_another_try(slot.load):
+            pause = 0.0
         if pause is None:
             shop = self._shop
             await write_diagnosis(shop.data_dir, shop.clock, self.spec.id, str(error), self._run.slot)

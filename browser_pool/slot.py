@@ -19,6 +19,7 @@ from browser_pool.confinement import Confinement
 from browser_pool.driver import Driver
 from browser_pool.errors import BrowserGone, LaunchFailed, PageUnreachable
 from browser_pool.journal import BrowserMark
+from browser_pool.page_load import PageLoad
 from browser_pool.profile import Profile
 from browser_pool.start_queue import Permit
 from browser_pool.user_agent import UserAgent
@@ -53,6 +54,7 @@ class Slot:
         self._settings = settings
         self._driver = driver
         self.facts: FactQueue = asyncio.Queue(MAX_WAITING_FACTS)
+        self.load = PageLoad()
         self._browser: Browser | None = None
         self._bridge: Bridge | None = None
         self._keeper: asyncio.Task[None] | None = None
@@ -161,13 +163,15 @@ class Slot:
         if restore is not None:
             await bridge.restore_local_storage(*restore)
         try:
-            answer = await bridge.page.goto(self._settings.url, wait_until="commit", timeout=0)
+            async with bridge.index_from(self._settings.url, self.load.document):
+                answer = await bridge.page.goto(self._settings.url, wait_until="commit", timeout=0)
         except Error as error:
             if bridge.gone or self.chromium.exited.is_set():
                 raise BrowserGone("the browser died while it loaded the page") from error
             raise PageUnreachable(f"{self._settings.url} did not answer: {_net_error(error)}") from error
         if answer is not None and answer.status >= 500:
             raise PageUnreachable(f"{self._settings.url} answered {answer.status}")
+        self.load.answer = answer
         if restore is not None:
             await bridge.stop_restoring()
 

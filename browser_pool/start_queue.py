@@ -63,6 +63,8 @@ class StartQueue:
         """Admission by memory; asked before each start."""
         self.make_room: Callable[[], None] = lambda: None
         """Called when a session waits and every slot is taken: may close an idle browser."""
+        self.on_session_waiting: Callable[[], None] = lambda: None
+        """Called whenever sessions are in line: whoever starts a browser for nobody may give up his turn."""
         self._concurrency = concurrency
         self._clock = clock
         self._starting = 0
@@ -151,8 +153,10 @@ class StartQueue:
             self._last_round.clear()
         if moved:
             self._tell_places()
-        if self.waiting and not self.has_room:
-            self.make_room()
+        if self.waiting:
+            self.on_session_waiting()
+            if not self.has_room:
+                self.make_room()
 
     def _order(self) -> list[_Waiting]:
         """Who comes when: workspaces in turn, first come first served within one, warm slots last."""

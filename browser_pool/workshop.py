@@ -9,11 +9,13 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from browser_pool.driver import Driver
+from browser_pool.golden_keeper import GoldenKeeper
 from browser_pool.journal import Journal
 from browser_pool.outbox import Outbox
 from browser_pool.ref_clock import RefLives
 from browser_pool.slot import SlotSettings
 from browser_pool.start_queue import StartQueue
+from browser_pool.web_versions import WebVersions
 from storage.clock import Clock
 
 
@@ -29,6 +31,8 @@ class Workshop:
     driver: Driver
     starts: StartQueue
     lives: RefLives
+    golden: GoldenKeeper
+    web_versions: WebVersions
     slots: SlotSettings
     qr_timeout: timedelta
     load_timeout: timedelta

@@ -1,0 +1,96 @@
+"""Answers one address of one page with a stored index document, in the site's place.
+
+Only documents at exactly this address are held; everything else goes its way. It stays for the life of
+the CDP session, because a page may reload itself after the link. A service worker that handles fetches
+hides the navigation from us, whether it answers or lets it pass (measured): ours goes by it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import ipaddress
+import logging
+from typing import Any
+from urllib.parse import urlsplit
+
+from playwright.async_api import CDPSession, Error
+
+from browser_pool.index_document import IndexDocument
+
+log = logging.getLogger(__name__)
+
+
+class IndexRoute:
+    """Through CDP and not Playwright's `page.route`, which switches the HTTP cache off."""
+
+    def __init__(self, cdp: CDPSession, url: str, document: IndexDocument) -> None:
+        self.document = document
+        self._cdp = cdp
+        self._url = url
+        self._tasks: set[asyncio.Task[None]] = set()
+        cdp.on("Fetch.requestPaused", self._on_paused)
+
+    async def start(self) -> None:
+        """Before the navigation. Raises playwright's Error."""
+        pattern = {"urlPattern": self._url, "resourceType": "Document", "requestStage": "Request"}
+        await self._cdp.send("Fetch.enable", {"patterns": [pattern]})
+        await self._cdp.send("Network.enable")
+        await self._cdp.send("Network.setBypassServiceWorker", {"bypass": True})
+        if _is_here(self._url):
+            await self._allow_local_network()
+
+    async def navigated(self) -> None:
+        """After it: the page's own requests may use its service worker again. Raises Error."""
+        await self._cdp.send("Network.setBypassServiceWorker", {"bypass": False})
+        await self._cdp.send("Network.disable")
+
+    async def _allow_local_network(self) -> None:
+        """A document that we answer has no address, so Chromium takes it for one of the public internet
+        and cuts its socket off from a site on this machine: the stand-in. The real site needs nothing."""
+        parts = urlsplit(self._url)
+        for name in ("loopback-network", "local-network-access"):
+            permission = {"permission": {"name": name}, "setting": "granted"}
+            # each Chromium knows one of the two
+            with contextlib.suppress(Error):
+                await self._cdp.send(
+                    "Browser.setPermission", {"origin": f"{parts.scheme}://{parts.netloc}", **permission}
+                )
+
+    def _on_paused(self, event: dict[str, Any]) -> None:
+        task = asyncio.create_task(self._answer(event), name="answer-index")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _answer(self, event: dict[str, Any]) -> None:
+        request = {"requestId": event["requestId"]}
+        if event["request"]["url"] != self._url or event["request"]["method"] != "GET":
+            call, parameters = "Fetch.continueRequest", request
+        else:
+            headers = {"cache-control": "no-store", **self.document.headers}
+            call = "Fetch.fulfillRequest"
+            parameters = {
+                **request,
+                "responseCode": 200,
+                "responseHeaders": [{"name": name, "value": value} for name, value in headers.items()],
+                "body": base64.b64encode(self.document.body).decode(),
+            }
+        try:
+            await self._cdp.send(call, parameters)
+        except Error as error:
+            log.debug("index_not_answered", extra={"why": error.message[:100]})
+
+    async def close(self) -> None:
+        """Answer nothing any more."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+def _is_here(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
