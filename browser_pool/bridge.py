@@ -63,10 +63,8 @@ class Bridge:
         self.storage_changed = asyncio.Event()
         self._cdp = cdp
         self._user_agent = user_agent
-        self._tasks: set[asyncio.Task[None]] = set()
         self._restore_script: str | None = None
         self._route: IndexRoute | None = None
-        self._worker_calls = 0
         self._malformed = 0
 
     @classmethod
@@ -98,14 +96,9 @@ class Bridge:
         cdp.on("close", bridge.lose)
         page.on("crash", bridge._on_crash)
         page.on("close", bridge.lose)
-        cdp.on("Target.attachedToTarget", bridge._on_worker)
         for change in ("ItemAdded", "ItemUpdated", "ItemRemoved", "ItemsCleared"):
             cdp.on(f"DOMStorage.domStorage{change}", bridge._on_storage)
         await bridge._send("Emulation.setUserAgentOverride", **user_agent.override())
-        # only non-flat sessions can be spoken to through Playwright, and only below a page
-        await bridge._send(
-            "Target.setAutoAttach", autoAttach=True, waitForDebuggerOnStart=True, flatten=False
-        )
         await bridge._send("Runtime.enable")
         await bridge._send("Inspector.enable")
         await bridge._send("Page.enable")
@@ -147,26 +140,6 @@ class Bridge:
     def _on_storage(self, event: dict[str, Any]) -> None:
         if event.get("storageId", {}).get("isLocalStorage"):
             self.storage_changed.set()
-
-    def _on_worker(self, event: dict[str, Any]) -> None:
-        """A worker stands still at its first line: give it the same face as its page, then let it run."""
-        task = asyncio.create_task(self._dress_worker(event["sessionId"]), name="dress-worker")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _dress_worker(self, session: str) -> None:
-        calls: list[tuple[str, dict[str, Any]]] = [
-            ("Emulation.setUserAgentOverride", self._user_agent.override()),
-            ("Runtime.runIfWaitingForDebugger", {}),
-        ]
-        for method, parameters in calls:
-            self._worker_calls += 1
-            message = json.dumps({"id": self._worker_calls, "method": method, "params": parameters})
-            try:
-                await self._cdp.send("Target.sendMessageToTarget", {"sessionId": session, "message": message})
-            except Error as error:
-                log.debug("worker_left_early", extra={"method": method, "error": error.message[:100]})
-                return
 
     async def call(self, name: str, *arguments: object) -> Any:
         """Call one of the functions that whatsapp.js offers. Raises PageBroken, BrowserGone."""
@@ -225,9 +198,6 @@ class Bridge:
         return origin, dict(answer["entries"])
 
     async def close(self) -> None:
-        """Stop helping workers. The page stays."""
+        """Stop answering for the site. The page stays."""
         if self._route is not None:
             await self._route.close()
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -76,6 +76,7 @@ async def _compose(config: PoolConfig, stack: AsyncExitStack) -> None:
     db = open_pool_db(config.data_dir / "pool.db")
     stack.callback(db.close)
     outbox, journal = Outbox(db, clock), Journal(db, clock)
+    http = await stack.enter_async_context(ClientSession())
     driver = await stack.enter_async_context(Driver())
     starts = StartQueue(config.start_concurrency, config.max_slots, clock)
     golden = GoldenKeeper(
@@ -104,13 +105,13 @@ async def _compose(config: PoolConfig, stack: AsyncExitStack) -> None:
             user_agent=user_agent,
             url=config.whatsapp_web_url,
             launch_timeout=config.launch_timeout,
+            http=http,
         ),
         qr_timeout=config.qr_timeout,
         load_timeout=config.load_timeout,
         first_qr_timeout=config.first_qr_timeout,
         link_timeout=config.link_timeout,
     )
-    http = await stack.enter_async_context(ClientSession())
     if config.web_version is not None:
         shop.web_versions.pinned = await pinned_document(
             http, versions, config.web_version, config.web_version_url, clock.now()

@@ -11,6 +11,7 @@ import logging
 from dataclasses import dataclass
 from datetime import timedelta
 
+from aiohttp import ClientSession
 from playwright.async_api import Browser, Error
 
 from browser_pool.bridge import MAX_WAITING_FACTS, Bridge, FactQueue, wake
@@ -23,6 +24,7 @@ from browser_pool.page_load import PageLoad
 from browser_pool.profile import Profile
 from browser_pool.start_queue import Permit
 from browser_pool.user_agent import UserAgent
+from browser_pool.worker_dresser import WorkerDresser
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +45,8 @@ class SlotSettings:
     user_agent: UserAgent
     url: str
     launch_timeout: timedelta
+    http: ClientSession
+    """For the sessions of our own with each browser."""
 
 
 class Slot:
@@ -57,6 +61,7 @@ class Slot:
         self.load = PageLoad()
         self._browser: Browser | None = None
         self._bridge: Bridge | None = None
+        self._dresser: WorkerDresser | None = None
         self._keeper: asyncio.Task[None] | None = None
         chromium.on_exit(lambda: wake(self.facts))
 
@@ -133,13 +138,15 @@ class Slot:
         return slot
 
     async def _attach(self, *, fresh: bool) -> None:
-        self._browser = await self._driver.connect(self.chromium.endpoint)
+        endpoint, user_agent = self.chromium.endpoint, self._settings.user_agent
+        self._dresser = await WorkerDresser.open(self._settings.http, endpoint, user_agent)
+        self._browser = await self._driver.connect(endpoint)
         context = self._browser.contexts[0]
         page = context.pages[0] if context.pages else await context.new_page()
         if fresh:
-            self._bridge = await Bridge.open(page, self._settings.user_agent, self.facts)
+            self._bridge = await Bridge.open(page, user_agent, self.facts)
         else:
-            self._bridge = await Bridge.attach(page, self._settings.user_agent, self.facts)
+            self._bridge = await Bridge.attach(page, user_agent, self.facts)
         self._driver.watchers.add(self._bridge.lose)
         name = f"local-storage-{self.profile.session_id}"
         self._keeper = asyncio.create_task(self._keep_local_storage(), name=name)
@@ -241,6 +248,9 @@ class Slot:
         if keeper is not None:
             keeper.cancel()
             await asyncio.gather(keeper, return_exceptions=True)
+        dresser, self._dresser = self._dresser, None
+        if dresser is not None:
+            await dresser.close()
         bridge, self._bridge = self._bridge, None
         if bridge is not None:
             self._driver.watchers.discard(bridge.lose)
