@@ -26,7 +26,7 @@ from browser_pool.link_tracker import Act, LinkTracker, Outcome, Report
 from browser_pool.profile import Profile
 from browser_pool.session_ledger import Ledger
 from browser_pool.slot import Slot
-from browser_pool.start_queue import Place
+from browser_pool.start_queue import NOBODY, Place
 from browser_pool.workshop import Workshop
 from storage.events import EventType
 from storage.models import Phase, SessionStatus
@@ -80,13 +80,18 @@ class BrowserRun:
             self._ledger.timer.begin()
             self.say_starting(Phase.LAUNCHING)
             async with self._shop.golden.trial(self._profile, permit):
-                slot = await Slot.open(self._shop.slots, self._shop.driver, self._profile, permit, proxy)
+                shop, nobodys = self._shop, self._ledger.workspace == NOBODY
+                slot = await Slot.open(
+                    shop.slots, shop.driver, self._profile, permit, proxy, background=nobodys
+                )
                 self.slot, self._ledger.mark = slot, slot.mark
                 self._ledger.timer.mark("launch")
                 self.say_starting(Phase.LOADING)
                 with self._shop.web_versions.trial(slot.load):
                     await self._load(slot)
                     self._ledger.timer.mark("load")
+                    # from here to the QR the page waits for its server: half a second of nothing
+                    permit.end_turn()
                     if not self._tracker.is_linked:
                         await self._first_qr(slot)
                     if self._tracker.shows_qr:

@@ -20,6 +20,7 @@ from pathlib import Path
 from browser_pool.confinement import Confinement
 from browser_pool.errors import LaunchFailed
 from browser_pool.journal import BrowserMark
+from browser_pool.priority import in_background
 from browser_pool.profile import Profile
 from storage.errors import ConfigError
 
@@ -92,9 +93,18 @@ class Chromium:
 
     @classmethod
     async def spawn(
-        cls, executable: str, profile: Profile, confinement: Confinement, user_agent: str, proxy: str | None
+        cls,
+        executable: str,
+        profile: Profile,
+        confinement: Confinement,
+        user_agent: str,
+        proxy: str | None,
+        *,
+        background: bool,
     ) -> Chromium:
         """Start a browser on the profile and wait for its port. The caller bounds the wait.
+
+        In the `background` it leaves the CPU to everybody else, until `bring_to_front`.
 
         Raises ProfileBusy, LaunchFailed.
         """
@@ -110,9 +120,10 @@ class Chromium:
         if proxy:
             command.append(f"--proxy-server={proxy}")
         command += [f"{MARK}{profile.root}", "about:blank"]
+        command = confinement.command(profile.user_data_dir, command)
         with profile.locked() as lock, profile.log_path.open("wb") as output:
             child = await asyncio.create_subprocess_exec(
-                *confinement.command(profile.user_data_dir, command),
+                *(in_background(command) if background else command),
                 cwd="/",
                 env={"HOME": user_data_dir, "PATH": os.defpath, "LANG": "C.UTF-8"},
                 stdin=subprocess.DEVNULL,

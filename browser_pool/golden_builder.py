@@ -92,7 +92,7 @@ class GoldenBuilder:
         shop = self._shop
         async with shop.starts.turn(NOBODY, lambda _: None) as permit:
             self._in_the_way = True
-            slot = await Slot.open(shop.slots, shop.driver, profile, permit, None)
+            slot = await Slot.open(shop.slots, shop.driver, profile, permit, None, background=True)
             try:
                 slot.load.begin(shop.web_versions.document())
                 limit = shop.load_timeout + shop.first_qr_timeout

@@ -12,6 +12,7 @@ from browser_pool.diagnosis import write_diagnosis
 from browser_pool.errors import BrowserGone, NotRunning, SlotError
 from browser_pool.journal import JournalEntry
 from browser_pool.link_tracker import LinkTracker, Report
+from browser_pool.priority import bring_to_front
 from browser_pool.profile import Profile
 from browser_pool.ref_clock import RefClock
 from browser_pool.restart_policy import RestartPolicy
@@ -129,6 +130,7 @@ class SessionRunner:
         await run.follow(lambda: False)
 
     async def _start_warm(self, warmth: Warmth) -> None:
+        await asyncio.to_thread(bring_to_front, warmth.slot.mark.pid)
         if warmth.parked:
             await self._run.refresh_ref()
         phone_number, self._run.pairing_for = self._run.pairing_for, None

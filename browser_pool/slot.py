@@ -82,7 +82,14 @@ class Slot:
 
     @classmethod
     async def open(
-        cls, settings: SlotSettings, driver: Driver, profile: Profile, permit: Permit, proxy: str | None
+        cls,
+        settings: SlotSettings,
+        driver: Driver,
+        profile: Profile,
+        permit: Permit,
+        proxy: str | None,
+        *,
+        background: bool = False,
     ) -> Slot:
         """Start a browser on the profile and attach; the page is still blank. The permit is given back
         when the browser is gone.
@@ -93,7 +100,12 @@ class Slot:
             async with asyncio.timeout(settings.launch_timeout.total_seconds()):
                 try:
                     chromium = await Chromium.spawn(
-                        settings.executable, profile, settings.confinement, settings.user_agent.text, proxy
+                        settings.executable,
+                        profile,
+                        settings.confinement,
+                        settings.user_agent.text,
+                        proxy,
+                        background=background,
                     )
                 except BaseException:
                     permit.release()

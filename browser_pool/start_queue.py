@@ -31,10 +31,17 @@ class Place:
 
 
 class Permit:
-    """The right to one browser, from before it starts until it is gone."""
+    """The right to one browser, from before it starts until it is gone, and to a turn at the start."""
 
-    def __init__(self, give_back: Callable[[], None]) -> None:
+    def __init__(self, give_back: Callable[[], None], end_turn: Callable[[], None] | None = None) -> None:
         self._give_back: Callable[[], None] | None = give_back
+        self._end_turn = end_turn
+
+    def end_turn(self) -> None:
+        """The start costs no more CPU: the next one may begin. Twice is fine."""
+        end_turn, self._end_turn = self._end_turn, None
+        if end_turn is not None:
+            end_turn()
 
     def release(self) -> None:
         """The browser is gone. Twice is fine."""
@@ -97,9 +104,8 @@ class StartQueue:
 
     @asynccontextmanager
     async def turn(self, workspace: str, on_move: Callable[[Place], None]) -> AsyncIterator[Permit]:
-        """Wait for a turn and hold it while the body runs; the permit given stays until it is released.
-
-        `on_move` hears of every change of place.
+        """Wait for a turn and hold it while the body runs, or until the permit's `end_turn`; the permit
+        itself stays until it is released. `on_move` hears of every change of place.
         """
         if self._waiting or self.is_full:
             await self._wait(workspace, on_move)
@@ -107,13 +113,18 @@ class StartQueue:
             self._starting += 1
             self.in_use += 1
         started = self._clock.monotonic()
-        try:
-            yield Permit(self._freed)
+
+        def end_turn() -> None:
             took = self._clock.monotonic() - started
             self._mean_seconds += SMOOTHING * (took - self._mean_seconds)
-        finally:
             self._starting -= 1
             self.serve()
+
+        permit = Permit(self._freed, end_turn)
+        try:
+            yield permit
+        finally:
+            permit.end_turn()
 
     async def _wait(self, workspace: str, on_move: Callable[[Place], None]) -> None:
         turn = asyncio.get_running_loop().create_future()

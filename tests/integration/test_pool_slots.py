@@ -65,6 +65,20 @@ def test_the_renderer_is_sandboxed_and_nothing_runs_as_root(system: System, sess
     assert health["sandbox"] is True
 
 
+def test_a_warm_slot_leaves_the_cpu_to_others_until_it_is_somebodys(tmp_path: Path) -> None:
+    with System(tmp_path, WARM_SLOTS="1") as system:
+        eventually(lambda: system.pool_call("GET", "/health")["warm"] == 1, "a warm slot")
+        (warm,) = system.browsers()
+        assert os.getpriority(os.PRIO_PROCESS, warm) == (10 if os.geteuid() == 0 else 0)
+        session = system.create()
+        assert system.browser_pid(session["id"]) == warm
+        threads = [int(one.name) for pid in tree(warm) for one in Path(f"/proc/{pid}/task").iterdir()]
+        eventually(
+            lambda: all(os.getpriority(os.PRIO_PROCESS, one) == 0 for one in threads),
+            "all threads are raised",
+        )
+
+
 def test_the_browser_is_in_a_session_of_its_own(system: System, session_id: str) -> None:
     pid = system.browser_pid(session_id)
     assert os.getsid(pid) == pid

@@ -140,3 +140,19 @@ async def test_nobody_starts_without_memory() -> None:
     queue.serve()
     await begun(waiting)
     await waiting.finish()
+
+
+async def test_a_turn_may_end_before_the_browser_does() -> None:
+    queue = StartQueue(1, 10, ManualClock())
+    async with queue.turn("w1", lambda _: None) as permit:
+        following = Start(queue)
+        await asyncio.sleep(0)
+        assert queue.waiting == 1
+        permit.end_turn()
+        permit.end_turn()
+        await begun(following)
+        assert queue.in_use == 2
+    permit.release()
+    await following.finish()
+    assert queue.in_use == 0
+    assert not queue.is_full
