@@ -159,11 +159,12 @@ class Bridge:
                 raise BrowserGone(f"{name}: the page is gone") from error
             raise PageBroken(f"{name}: {error.message[:200]}") from error
 
-    async def restore_local_storage(self, origin: str, items: dict[str, str]) -> None:
+    async def restore_local_storage(self, origin: str, items: dict[str, str], replace: bool) -> None:
         """Before the next navigation: put back what the last browser died without writing."""
         program = (
             f"if (location.origin === {json.dumps(origin)})"
             f" for (const [key, value] of Object.entries({json.dumps(items)}))"
+            f" if ({json.dumps(replace)} || localStorage.getItem(key) === null)"
             " localStorage.setItem(key, value);"
         )
         answer = await self._send("Page.addScriptToEvaluateOnNewDocument", source=program)

@@ -129,12 +129,14 @@ class Profile:
         if saved is not None:
             self.save_local_storage(saved.origin, saved.items, clean=True)
 
-    def local_storage_to_restore(self) -> tuple[str, dict[str, str]] | None:
-        """(origin, items) when the last browser of this profile died before it could write them."""
+    def local_storage_to_restore(self) -> tuple[str, dict[str, str], bool] | None:
+        """(origin, items, whether they replace what is there): what the last browser may not have written.
+
+        After an orderly close its own values are the newer ones; but a browser that was told to close on
+        a busy disk has been seen without any, so what is missing is put back all the same.
+        """
         saved = self._load()
-        if saved is None or saved.clean:
-            return None
-        return saved.origin, saved.items
+        return None if saved is None else (saved.origin, saved.items, not saved.clean)
 
     def _load(self) -> _SavedStorage | None:
         try:

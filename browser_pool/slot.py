@@ -10,6 +10,7 @@ import asyncio
 import logging
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from aiohttp import ClientSession
 from playwright.async_api import Browser, Error
@@ -19,6 +20,7 @@ from browser_pool.chromium import Chromium
 from browser_pool.confinement import Confinement
 from browser_pool.driver import Driver
 from browser_pool.errors import BrowserGone, LaunchFailed, PageUnreachable
+from browser_pool.in_thread import in_thread
 from browser_pool.journal import BrowserMark
 from browser_pool.page_load import PageLoad
 from browser_pool.profile import Profile
@@ -63,6 +65,7 @@ class Slot:
         self._bridge: Bridge | None = None
         self._dresser: WorkerDresser | None = None
         self._keeper: asyncio.Task[None] | None = None
+        self._saving = asyncio.Lock()
         chromium.on_exit(lambda: wake(self.facts))
 
     @property
@@ -206,12 +209,17 @@ class Slot:
 
     async def save_local_storage(self) -> None:
         """Write what the page has in localStorage beside the profile. Raises BrowserGone."""
+        async with self._saving:
+            await self._save_local_storage()
+
+    async def _save_local_storage(self) -> None:
         try:
             stored = await self.bridge.local_storage()
         except Error as error:
             raise BrowserGone(f"localStorage: {error.message}") from error
         if stored is not None:
-            self.profile.save_local_storage(*stored, clean=False)
+            # an fsync on a busy disk has been seen to take seconds; other slots must not wait for it
+            await in_thread(partial(self.profile.save_local_storage, *stored, clean=False))
 
     async def _keep_local_storage(self) -> None:
         bridge = self.bridge
@@ -242,7 +250,8 @@ class Slot:
                     "browser_killed", extra={"session_id": self.profile.session_id, "why": str(error)[:200]}
                 )
         else:
-            self.profile.mark_clean()
+            async with self._saving:
+                await in_thread(self.profile.mark_clean)
         await self.kill()
 
     async def kill(self) -> None:
