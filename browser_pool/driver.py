@@ -24,7 +24,7 @@ DRIVER_ARGUMENT = b"run-driver"
 
 
 class Driver:
-    """Async context manager around the Playwright process."""
+    """Async context manager around the Playwright process, which boots while the caller goes on."""
 
     def __init__(self) -> None:
         self.watchers: set[Callable[[], None]] = set()
@@ -32,10 +32,15 @@ class Driver:
         self._playwright: Playwright | None = None
         self._pidfd: int | None = None
         self._starting = asyncio.Lock()
+        self._booting: asyncio.Task[Playwright] | None = None
 
     async def __aenter__(self) -> Self:
-        await self._start()
+        self._booting = asyncio.create_task(self._start(), name="driver-boot")
         return self
+
+    async def wait_started(self) -> None:
+        """Until the process that was started first answers. Raises what kept it from starting."""
+        await self._start() if self._booting is None else await self._booting
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -81,6 +86,9 @@ class Driver:
 
     async def close(self) -> None:
         """Detach from every browser; they stay as they are."""
+        booting, self._booting = self._booting, None
+        if booting is not None:
+            await asyncio.wait([booting])
         self._stop_watching()
         playwright, self._playwright = self._playwright, None
         if playwright is not None:

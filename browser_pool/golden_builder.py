@@ -85,7 +85,7 @@ class GoldenBuilder:
             extra = {"web_version": wish.web, "bytes": manifest.bytes, "files": manifest.files}
             log.info("golden_built", extra={**extra, "build_ms": took})
         finally:
-            profile.erase()
+            await in_thread(profile.erase)
 
     async def _fill(self, profile: Profile, wish: Wish) -> Identity:
         """Load the page once and close the browser; what would identify it."""

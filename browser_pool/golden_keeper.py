@@ -104,7 +104,7 @@ class GoldenKeeper:
 
     async def _begin(self, profile: Profile) -> Origin:
         if self._spoiled.pop(profile.name, None) is not None:
-            profile.erase()
+            await in_thread(profile.erase)
         if profile.exists:
             return Origin.OWN
         started = self._clock.monotonic()

@@ -10,6 +10,7 @@ from typing import Any
 from sqlite_utils import Database
 from ulid import ULID
 
+from browser_pool.pool_db import transaction
 from storage.clock import Clock, from_wire, to_wire
 from storage.events import EventType, NodeEvent
 
@@ -68,12 +69,13 @@ class Outbox:
         return [_event(row) for row in rows]
 
     def acknowledge(self, events: list[NodeEvent]) -> None:
-        """Forget events that the functions hold."""
+        """Forget events that the functions hold. A power cut may bring some back: sent twice does no harm."""
         marks = ",".join("?" * len(events))
-        self._db.execute(
-            f"delete from outbox where seq in ({marks})",  # noqa: S608 - question marks only
-            [event.seq for event in events],
-        )
+        with transaction(self._db, passing=True):
+            self._db.execute(
+                f"delete from outbox where seq in ({marks})",  # noqa: S608 - question marks only
+                [event.seq for event in events],
+            )
 
     def refuse(self, event: NodeEvent, why: str) -> None:
         """Set aside an event that the functions call malformed, so that it blocks no other."""

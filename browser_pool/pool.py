@@ -14,8 +14,10 @@ from datetime import datetime
 
 from browser_pool.chromium import browsers_of, kill_group
 from browser_pool.errors import NotRunning, SlotError
+from browser_pool.in_thread import in_thread
 from browser_pool.journal import JournalEntry
-from browser_pool.profile import WARM_PREFIX, Profile, profiles_on_disk
+from browser_pool.pool_db import transaction
+from browser_pool.profile import WARM_PREFIX, Profile, finish_erasing, profiles_on_disk
 from browser_pool.session_runner import SessionRunner
 from browser_pool.warm_keeper import WarmKeeper
 from browser_pool.workshop import Workshop
@@ -91,7 +93,7 @@ class Pool:
             elif self.draining:
                 raise NotRunning("this node takes no new sessions: it is draining")
             if spec.fresh:
-                self._profile(spec.id).erase()
+                await in_thread(self._profile(spec.id).erase)
             if not await self._adopt_warm(spec):
                 status = SessionStatus.RECONNECTING if spec.linked else SessionStatus.CREATED
                 self._run(_new_entry(spec, status, spec.id))
@@ -161,11 +163,14 @@ class Pool:
             if warmth.slot.lost:
                 # it died between the choice and now; the next one may live
                 await warmth.slot.kill()
-                warmth.profile.erase()
+                self._shop.journal.forget(slot.name)
+                await in_thread(warmth.profile.erase)
                 continue
             profile = Profile(self._shop.data_dir, spec.id, warmth.profile.name)
             entry = _new_entry(spec, SessionStatus.CREATED, profile.name)
-            self._hold(SessionRunner(self._shop, profile, entry, warmth))
+            with transaction(self._shop.db, passing=True):
+                self._shop.journal.forget(slot.name)
+                self._hold(SessionRunner(self._shop, profile, entry, warmth))
             return True
         return False
 
@@ -203,7 +208,7 @@ class Pool:
                 profile = Profile(self._shop.data_dir, session_id, runner.profile_name)
                 await self._put_away(runner, in_order=False)
             self._shop.journal.forget(session_id)
-            profile.erase()
+            await in_thread(profile.erase)
             log.info("session_erased", extra={"session_id": session_id})
 
     def _is_linked(self, session_id: str) -> bool:
@@ -260,6 +265,7 @@ class Pool:
             if pid not in known:
                 log.warning("orphan_browser_killed", extra={"profile": name, "pid": pid})
                 kill_group(pid)
+        finish_erasing(self._shop.data_dir)
         held = {entry.profile for entry in entries}
         for name in profiles_on_disk(self._shop.data_dir):
             if name.startswith(WARM_PREFIX) and name not in held:

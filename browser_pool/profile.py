@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -146,24 +147,26 @@ class Profile:
         return _SavedStorage(**raw)
 
     def erase(self) -> None:
-        """Destroy the profile. Renamed first, so that a half-erased profile is never opened."""
+        """Destroy the profile. Renamed first, so that a half-erased profile is never opened.
+
+        Blocking, 100 to 250 ms on a busy machine: from the event loop, through `in_thread`.
+        """
         if not self.root.exists():
             return
-        leaving = self.root.with_name(self.root.name + LEAVING_SUFFIX)
-        shutil.rmtree(leaving, ignore_errors=True)
+        leaving = self.root.with_name(f"{self.root.name}.{secrets.token_hex(4)}{LEAVING_SUFFIX}")
         self.root.rename(leaving)
         shutil.rmtree(leaving)
 
 
 def profiles_on_disk(data_dir: Path) -> list[str]:
-    """Names of the profiles here; finishes erasing what an earlier process began to."""
+    """Names of the profiles here, without those that are being erased."""
     parent = data_dir / PROFILES_DIR
     if not parent.is_dir():
         return []
-    found = []
-    for path in parent.iterdir():
-        if path.name.endswith(LEAVING_SUFFIX):
-            shutil.rmtree(path, ignore_errors=True)
-        elif path.is_dir():
-            found.append(path.name)
-    return sorted(found)
+    return sorted(path.name for path in parent.iterdir() if path.is_dir() and path.suffix != LEAVING_SUFFIX)
+
+
+def finish_erasing(data_dir: Path) -> None:
+    """Erase what an earlier process began to. Only while this one erases nothing."""
+    for path in (data_dir / PROFILES_DIR).glob("*" + LEAVING_SUFFIX):
+        shutil.rmtree(path, ignore_errors=True)

@@ -46,21 +46,21 @@ FLUSH_DEADLINE_SECONDS = 5.0
 """At stop, for events that the functions have not taken yet; what is left stays in the outbox."""
 
 
-async def serve(config: PoolConfig) -> None:
+async def serve(config: PoolConfig, driver: Driver) -> None:
     """Run the node until SIGTERM or SIGINT. Raises ConfigError when this machine cannot."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with AsyncExitStack() as stack:
-        await _compose(config, stack)
+        await _compose(config, driver, stack)
         log.info("node_ready", extra={"node_id": config.node_id, "port": config.pool_port})
         await stop.wait()
         log.info("node_stopping", extra={"node_id": config.node_id, "on_stop": config.on_stop.value})
     log.info("node_stopped", extra={"node_id": config.node_id})
 
 
-async def _compose(config: PoolConfig, stack: AsyncExitStack) -> None:
+async def _compose(config: PoolConfig, driver: Driver, stack: AsyncExitStack) -> None:
     clock = SystemClock()
     executable = find_executable(config.chromium_path)
     config.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -77,7 +77,7 @@ async def _compose(config: PoolConfig, stack: AsyncExitStack) -> None:
     stack.callback(db.close)
     outbox, journal = Outbox(db, clock), Journal(db, clock)
     http = await stack.enter_async_context(ClientSession())
-    driver = await stack.enter_async_context(Driver())
+    await driver.wait_started()
     starts = StartQueue(config.start_concurrency, config.max_slots, clock)
     golden = GoldenKeeper(
         GoldenProfile(config.data_dir),

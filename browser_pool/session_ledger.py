@@ -22,6 +22,17 @@ from storage.node_protocol import SessionSpec
 
 log = logging.getLogger(__name__)
 
+PASSING = frozenset(
+    {
+        EventType.QR_CODE_GENERATED,
+        EventType.PAIRING_CODE_GENERATED,
+        EventType.SESSION_QUEUED,
+        EventType.SESSION_STARTING,
+        EventType.SESSION_PROGRESSED,
+    }
+)
+"""A power cut that takes one of these has taken the browser it tells of as well."""
+
 
 class Ledger(Protocol):
     """Where a browser run writes what it sees: a session's events, or nothing durable for a warm slot."""
@@ -79,7 +90,7 @@ class SessionLedger:
             self.phase = Phase(report.data["phase"])
         elif report.type is EventType.SESSION_READY:
             self.phase = None
-        with transaction(self._shop.db):
+        with transaction(self._shop.db, passing=report.type in PASSING):
             self._shop.outbox.append(self.spec.id, self.spec.generation, report.type, report.data)
             self.remember()
         log.info(

@@ -10,6 +10,7 @@ from datetime import timedelta
 from browser_pool.browser_run import NEW_REF_DEADLINE, BrowserRun
 from browser_pool.diagnosis import write_diagnosis
 from browser_pool.errors import BrowserGone, NotRunning, SlotError
+from browser_pool.in_thread import in_thread
 from browser_pool.journal import JournalEntry
 from browser_pool.link_tracker import LinkTracker, Report
 from browser_pool.priority import bring_to_front
@@ -178,7 +179,7 @@ class SessionRunner:
             await self._run.slot.kill()
         self._shop.journal.forget(self.spec.id)
         if not self._tracker.login_may_be_good:
-            self._profile.erase()
+            await in_thread(self._profile.erase)
 
     # ---- asked from outside
 

@@ -16,8 +16,10 @@ from ulid import ULID
 
 from browser_pool.browser_run import BrowserRun
 from browser_pool.errors import BrowserGone, SlotError
+from browser_pool.in_thread import in_thread
 from browser_pool.journal import BrowserMark, JournalEntry
 from browser_pool.link_tracker import LinkTracker, Report
+from browser_pool.pool_db import transaction
 from browser_pool.profile import WARM_PREFIX, Profile
 from browser_pool.ref_clock import RefClock
 from browser_pool.slot import Slot
@@ -57,7 +59,7 @@ class _WarmLedger:
     def __init__(self, shop: Workshop, name: str, mark: BrowserMark | None) -> None:
         self.name = name
         self.mark = mark
-        self._journal = shop.journal
+        self._db, self._journal = shop.db, shop.journal
         self._remembered: BrowserMark | None = None
         self.phase: Phase | None = None
         self.timer = StartTimer(shop.clock)
@@ -73,7 +75,8 @@ class _WarmLedger:
             self.phase = Phase(report.data["phase"])
         if self.mark != self._remembered:
             self._remembered = self.mark
-            self._journal.save(_entry(self.name, self.mark))
+            with transaction(self._db, passing=True):
+                self._journal.save(_entry(self.name, self.mark))
         self.changed()
 
 
@@ -167,11 +170,10 @@ class WarmSlot:
             await self._run.refresh_ref()
 
     async def hand_over(self) -> Warmth:
-        """Stop following and give everything away."""
+        """Stop following and give everything away but the journal's row, which the taker replaces."""
         live = self.is_live
         await self._stop()
         slot = self._run.living_slot()
-        self._shop.journal.forget(self.name)
         return Warmth(
             slot=slot,
             profile=self._profile,
@@ -186,8 +188,9 @@ class WarmSlot:
         await self._stop()
         if self._run.slot is not None:
             await self._run.slot.kill()
-        self._shop.journal.forget(self.name)
-        self._profile.erase()
+        with transaction(self._shop.db, passing=True):
+            self._shop.journal.forget(self.name)
+        await in_thread(self._profile.erase)
 
     async def detach(self) -> None:
         """Leave the browser to the next pool process."""

@@ -8,6 +8,9 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+from sqlite_utils import Database
+
 from browser_pool.errors import BrowserGone, PageUnreachable
 from browser_pool.journal import BrowserMark, Journal, JournalEntry
 from browser_pool.outbox import Outbox
@@ -80,6 +83,27 @@ def test_a_failed_transaction_leaves_nothing(tmp_path: Path) -> None:
     except ZeroDivisionError:
         assert outbox.depth() == 0
     db.close()
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_only_a_passing_transaction_does_not_wait_for_the_disk(tmp_path: Path, fails: bool) -> None:
+    db = open_pool_db(tmp_path / "pool.db")
+    modes = []
+    try:
+        with transaction(db, passing=True), transaction(db):
+            modes.append(_synchronous(db))
+            Outbox(db, ManualClock()).append("s1", 1, EventType.QR_CODE_GENERATED, {})
+            if fails:
+                raise ZeroDivisionError
+    except ZeroDivisionError:
+        assert fails
+    assert [*modes, _synchronous(db)] == [1, 2]
+    assert Outbox(db, ManualClock()).depth() == (0 if fails else 1)
+    db.close()
+
+
+def _synchronous(db: Database) -> int:
+    return int(db.execute("pragma synchronous").fetchone()[0])
 
 
 def test_the_journal_gives_back_what_was_held(tmp_path: Path) -> None:

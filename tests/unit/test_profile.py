@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from browser_pool.errors import ProfileBusy
-from browser_pool.profile import Profile, profiles_on_disk
+from browser_pool.profile import Profile, finish_erasing, profiles_on_disk
 
 ORIGIN = "https://web.whatsapp.com"
 
@@ -52,5 +52,6 @@ def test_an_erased_profile_is_gone_even_when_erasing_was_interrupted(tmp_path: P
     profile.prepare(None, walked=False)
     profile.root.rename(profile.root.with_name("s1.erasing"))
     assert profiles_on_disk(tmp_path) == []
+    finish_erasing(tmp_path)
     assert not list((tmp_path / "profiles").iterdir())
     profile.erase()
