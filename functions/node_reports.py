@@ -69,7 +69,7 @@ class NodeReports:
     ) -> None:
         """What this node should do about one session, if anything."""
         if session.wanted is Wanted.ERASED:
-            if reported:
+            if reported or (session.snapshot_id is not None and session.id not in node.erased):
                 answer.erase.append(session.id)
             elif session.node_id == node.node_id:
                 self._registry.mark_erased(session.id)

@@ -66,7 +66,7 @@ def session_to_wire(session: Session, links: Links, public_url: str, now: dateti
             "load_ms": session.load_ms,
             "retrieval_ms": session.retrieval_ms,
         },
-        "snapshot": None,
+        "snapshot": _snapshot(session),
         "created_at": _time(session.created_at),
         "last_activity_at": _time(session.last_activity_at),
         "connected_at": _time(session.connected_at),
@@ -84,6 +84,17 @@ def _qr(session: Session, public_url: str, now: datetime) -> dict[str, Any] | No
         "expires_at": _time(session.qr_expires_at),
         "png_url": f"{base}.png",
         "svg_url": f"{base}.svg",
+    }
+
+
+def _snapshot(session: Session) -> dict[str, Any] | None:
+    if session.snapshot_id is None or session.deleted_at is not None:
+        return None
+    return {
+        "id": session.snapshot_id,
+        "saved_at": _time(session.snapshot_saved_at),
+        "verified_at": _time(session.snapshot_verified_at),
+        "size_bytes": session.snapshot_size_bytes,
     }
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from storage.clock import to_wire
 from storage.node_protocol import SessionSpec
 from storage.sessions import Session
 
@@ -22,4 +25,21 @@ def spec_of(session: Session) -> SessionSpec:
         keep_alive=session.keep_alive,
         proxy=session.proxy,
         locale=session.locale,
+        record=_record(session),
     )
+
+
+def _record(session: Session) -> dict[str, Any]:
+    """What a rebuilt registry needs beside the login. No token, key or secret: a node holds as little as
+    possible of a workspace."""
+    known = {
+        "reference": session.reference,
+        "metadata": dict(session.metadata),
+        "is_primary": session.is_primary,
+        "region": session.region,
+        "return_url": session.return_url,
+        "display_name": session.display_name,
+        "platform": session.platform,
+        "created_at": to_wire(session.created_at),
+    }
+    return {name: value for name, value in known.items() if value}

@@ -38,6 +38,8 @@ class EventType(StrEnum):
     CHATS_SYNCED = "chats_synced"
     PHONE_RESOLVED = "phone_resolved"
 
+    SNAPSHOT_VERIFIED = "snapshot_verified"
+    SNAPSHOTS_DESTROYED = "snapshots_destroyed"
     SESSION_QUEUED = "session_queued"
     SESSION_STARTING = "session_starting"
     SESSION_PROGRESSED = "session_progressed"
@@ -48,6 +50,8 @@ class EventType(StrEnum):
 
 INTERNAL = frozenset(
     {
+        EventType.SNAPSHOT_VERIFIED,
+        EventType.SNAPSHOTS_DESTROYED,
         EventType.SESSION_QUEUED,
         EventType.SESSION_STARTING,
         EventType.SESSION_PROGRESSED,

@@ -22,6 +22,8 @@ _LONGEST_TEXT = 2000
 """A QR has about 240 characters, a failure's message a few lines; more is not what it says it is."""
 
 
+SNAPSHOT_COLUMNS = ("snapshot_id", "snapshot_saved_at", "snapshot_verified_at", "snapshot_size_bytes")
+
 Facts = dict[str, Any]
 """Columns of `storage.sessions.Session` that an event sets."""
 
@@ -146,6 +148,18 @@ def facts_of(event: NodeEvent) -> Facts:
             }
             name = data.text("display_name")
             return resolved if name is None else {**resolved, "display_name": name}
+        case EventType.SNAPSHOT_SAVED:
+            saved_at = data.required_moment("saved_at")
+            return {
+                "snapshot_id": data.required_text("snapshot_id"),
+                "snapshot_saved_at": saved_at,
+                "snapshot_verified_at": data.moment("verified_at"),
+                "snapshot_size_bytes": data.number("size_bytes"),
+            }
+        case EventType.SNAPSHOT_VERIFIED:
+            return {"snapshot_verified_at": data.required_moment("verified_at")}
+        case EventType.SNAPSHOTS_DESTROYED:
+            return dict.fromkeys(SNAPSHOT_COLUMNS)
         case (
             EventType.SESSION_DISCONNECTED
             | EventType.SESSION_LOGGED_OUT

@@ -58,6 +58,8 @@ class ReasonCode(StrEnum):
     WA_CONFLICT = "wa_conflict"
     PASSKEY = "passkey"
     RESTORE_CORRUPT = "restore_corrupt"
+    RESTORE_MISSING = "restore_missing"
+    STORE_UNAVAILABLE = "store_unavailable"
     CAPACITY = "capacity"
     MEMORY_LIMIT = "memory_limit"
     REQUESTED = "requested"
@@ -138,15 +140,21 @@ FACTS_WITHOUT_TRANSITION = frozenset(
         _E.SESSION_PROGRESSED,
         _E.SESSION_RESTORED,
         _E.SNAPSHOT_SAVED,
+        _E.SNAPSHOT_VERIFIED,
         _E.CHATS_SYNCED,
         _E.PHONE_RESOLVED,
     }
 )
-"""Events that add a fact and leave the state alone."""
+"""Events that add a fact and leave the state alone, while the session lasts."""
+
+ALWAYS_FIT = frozenset({_E.SNAPSHOTS_DESTROYED})
+"""Facts that are told of a session that has ended as well."""
 
 
 def next_status(status: SessionStatus, event: EventType) -> SessionStatus | None:
     """The state after this event, or None when the event does not fit and must change nothing."""
+    if event in ALWAYS_FIT:
+        return status
     if event in FACTS_WITHOUT_TRANSITION:
         return None if status in ENDED else status
     return TRANSITIONS.get((status, event))

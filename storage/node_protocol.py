@@ -7,7 +7,7 @@ answer repeats, so a lost call heals by itself.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from storage.errors import BadMessage
@@ -49,6 +49,8 @@ class SessionSpec:
     keep_alive: bool = False
     proxy: str | None = None
     locale: str | None = None
+    record: Mapping[str, Any] = field(default_factory=dict)
+    """What the functions want back from a snapshot when the registry is lost. Opaque to the node."""
 
     def to_wire(self) -> dict[str, Any]:
         return asdict(self)
@@ -70,6 +72,7 @@ class SessionSpec:
             keep_alive=_get(raw, "keep_alive", bool),
             proxy=_get(raw, "proxy", str, none),
             locale=_get(raw, "locale", str, none),
+            record=_get(raw, "record", dict, none) or {} if "record" in raw else {},
         )
 
 
@@ -99,6 +102,8 @@ class Heartbeat:
     """Sessions that have a browser, or are on their way to one."""
     profiles: list[str]
     """Session ids whose profile lies on this node's disk, running or not."""
+    erased: list[str] = field(default_factory=list)
+    """Session ids of which nothing is left: no browser, no profile, no snapshot."""
     sandbox: bool | None = None
     """Whether Chromium's sandbox is on; null from a node that does not say."""
 
@@ -125,6 +130,9 @@ class Heartbeat:
         profiles = _get(raw, "profiles", list)
         if not all(isinstance(profile, str) for profile in profiles):
             raise BadMessage("field 'profiles' must hold session ids")
+        erased = raw.get("erased", [])
+        if not isinstance(erased, list) or not all(isinstance(element, str) for element in erased):
+            raise BadMessage("field 'erased' must hold session ids")
         url = _get(raw, "url", str)
         if not url.startswith(("http://", "https://")):
             raise BadMessage("field 'url' must be the http address of the node's control API")
@@ -139,6 +147,7 @@ class Heartbeat:
             draining=_get(raw, "draining", bool),
             sessions=sessions,
             profiles=profiles,
+            erased=erased,
             sandbox=_get(raw, "sandbox", bool, type(None)),
         )
 

@@ -47,6 +47,13 @@ def _extras(session: Session, event: NodeEvent) -> dict[str, Any]:
                 "platform": session.platform,
                 "is_primary": session.is_primary,
             }
+        case EventType.SNAPSHOT_SAVED:
+            assert session.snapshot_saved_at is not None
+            return {
+                "snapshot_id": session.snapshot_id,
+                "saved_at": to_wire(session.snapshot_saved_at),
+                "size_bytes": session.snapshot_size_bytes,
+            }
         case EventType.SESSION_RECONNECTED | EventType.SESSION_WOKEN | EventType.SESSION_RESTORED:
             return {"phone_number": session.phone_number}
         case (

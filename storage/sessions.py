@@ -82,6 +82,14 @@ class Session:
     retrieval_ms: int | None = None
     phone_extraction_ms: int | None = None
 
+    # its newest good snapshot
+    snapshot_id: str | None = None
+    snapshot_saved_at: datetime | None = None
+    snapshot_verified_at: datetime | None = None
+    """When all of it was last read back and checked."""
+    snapshot_size_bytes: int | None = None
+    """What a restore writes, uncompressed."""
+
     # its hosted page
     link_seq: int = 1
     link_token_hash: str | None = None

@@ -52,6 +52,7 @@ INSERT INTO sessions (
     pairing_code, pairing_phone_number, pairing_expires_at, passkey_expires_at,
     phone_number, display_name, platform, is_primary, connected_at,
     qr_generation_ms, launch_ms, load_ms, retrieval_ms, phone_extraction_ms,
+    snapshot_id, snapshot_saved_at, snapshot_verified_at, snapshot_size_bytes,
     link_seq, link_token_hash, link_expires_at, deleted_at, erased_at)
 VALUES (
     :id, :workspace_id, :created_at, :last_activity_at,
@@ -62,6 +63,7 @@ VALUES (
     :pairing_code, :pairing_phone_number, :pairing_expires_at, :passkey_expires_at,
     :phone_number, :display_name, :platform, :is_primary, :connected_at,
     :qr_generation_ms, :launch_ms, :load_ms, :retrieval_ms, :phone_extraction_ms,
+    :snapshot_id, :snapshot_saved_at, :snapshot_verified_at, :snapshot_size_bytes,
     :link_seq, :link_token_hash, :link_expires_at, :deleted_at, :erased_at);
 
 -- name: save_session
@@ -81,6 +83,8 @@ UPDATE sessions SET
     is_primary = :is_primary, connected_at = :connected_at,
     qr_generation_ms = :qr_generation_ms, launch_ms = :launch_ms, load_ms = :load_ms,
     retrieval_ms = :retrieval_ms, phone_extraction_ms = :phone_extraction_ms,
+    snapshot_id = :snapshot_id, snapshot_saved_at = :snapshot_saved_at,
+    snapshot_verified_at = :snapshot_verified_at, snapshot_size_bytes = :snapshot_size_bytes,
     link_seq = :link_seq, link_token_hash = :link_token_hash, link_expires_at = :link_expires_at,
     deleted_at = :deleted_at, erased_at = :erased_at
 WHERE id = :id AND version = :read_version AND last_seq = :read_last_seq;
