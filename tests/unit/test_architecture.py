@@ -14,7 +14,7 @@ DOORS = {
     "flask": r"functions/.*",
     "gunicorn": r"functions/gunicorn_conf\.py",
     "requests": r"functions/(pool_client|guarded_http|webhook_sender)\.py|deploy/http\.py",
-    "urllib3": r"functions/guarded_http\.py",
+    "urllib3": r"functions/guarded_http\.py|storage/s3_errors\.py",
     "standardwebhooks": r"functions/webhook_sender\.py|deploy/.*",
     "phonenumbers": r"functions/phone_\w+\.py",
     "qrcode": r"functions/qr_image\.py|deploy/.*",
@@ -26,7 +26,8 @@ DOORS = {
     "aiohttp": r"browser_pool/.*|deploy/.*",
     "click": r"storage/cli\.py",
     "psycopg": r"storage/.*",
-    "boto3": r"storage/.*",
+    "boto3": r"storage/object_s3\.py",
+    "botocore": r"storage/(object_s3|s3_errors)\.py",
 }
 """Library to the files that may know it."""
 
