@@ -7,7 +7,7 @@ from datetime import datetime
 
 from ulid import ULID
 
-_FORM = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
+ID_FORM = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
 
 
 def new_id(now: datetime) -> str:
@@ -17,4 +17,4 @@ def new_id(now: datetime) -> str:
 
 def is_id(text: str) -> bool:
     """Whether this can be an id at all."""
-    return _FORM.fullmatch(text) is not None
+    return ID_FORM.fullmatch(text) is not None

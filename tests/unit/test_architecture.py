@@ -25,6 +25,8 @@ DOORS = {
     "playwright": r"browser_pool/.*|deploy/playwright_shell\.py",
     "aiohttp": r"browser_pool/.*|deploy/.*",
     "click": r"storage/cli\.py",
+    "cryptography": r"storage/(key_wrap|sealing)\.py",
+    "zstandard": r"storage/sealing\.py",
     "psycopg": r"storage/.*",
     "boto3": r"storage/object_s3\.py",
     "botocore": r"storage/(object_s3|s3_errors)\.py",

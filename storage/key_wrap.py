@@ -1,0 +1,155 @@
+"""Wrapping of keys: what SNAPSHOT_KEY stands for, and the form of a wrapped key in the store.
+
+Rule: SNAPSHOT_KEY never seals data. It wraps the keys that do, each bound to the place it belongs to
+(its context), so that a wrapped key moved elsewhere does not open.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import os
+import re
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Protocol
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from storage.errors import ConfigError
+from storage.snapshot_errors import SnapshotCorrupt, SnapshotNewer, WrongKey
+from storage.strict_fields import Fields
+
+FORMAT = 1
+KEY_BYTES = 32
+NONCE_BYTES = 12
+KMS_PREFIX = "aws-kms:"
+_LEAST_DIFFERENT_BYTES = 12
+"""32 random bytes have 24 or more different ones; fewer than 12 were typed by a person."""
+_ADVICE = "make one with `openssl rand -base64 32` and keep a copy where the snapshots are not"
+
+
+@dataclass(frozen=True, kw_only=True)
+class WrappedKey:
+    """A key that only the holder of the wrapping key can use."""
+
+    key_id: str
+    """Which wrapping key; tells nothing about it."""
+    blob: bytes
+
+    def to_bytes(self) -> bytes:
+        """As it lies in the store."""
+        wrapped = base64.b64encode(self.blob).decode()
+        wire = {"format": FORMAT, "key_id": self.key_id, "wrapped": wrapped}
+        return json.dumps(wire, separators=(",", ":")).encode()
+
+    @classmethod
+    def from_bytes(cls, raw: bytes, what: str) -> WrappedKey:
+        """Read what `to_bytes` wrote. Raises SnapshotCorrupt, SnapshotNewer."""
+        try:
+            fields = Fields.parse(raw, what)
+            made_by = fields.number("format")
+            if made_by > FORMAT:
+                raise SnapshotNewer(
+                    f"{what} was made by a newer linkpool (format {made_by}); upgrade this one"
+                )
+            if made_by != FORMAT:
+                raise ValueError(f"{what} has no known format")
+            blob = base64.b64decode(fields.text("wrapped"), validate=True)
+            return cls(key_id=fields.text("key_id", re.compile(r"[ -~]{1,300}")), blob=blob)
+        except ValueError as error:
+            raise SnapshotCorrupt(f"{what} cannot be read; put it back from a copy of the bucket") from error
+
+
+class KeyWrap(Protocol):
+    """Who can wrap a key and unwrap it again, in the same context only."""
+
+    @property
+    def key_id(self) -> str:
+        """Names the wrapping key; may be shown."""
+
+    def wrap(self, key: bytes, context: str) -> WrappedKey:
+        """Raises KeyUnavailable."""
+
+    def unwrap(self, wrapped: WrappedKey, context: str) -> bytes:
+        """Raises WrongKey, SnapshotCorrupt, KeyUnavailable."""
+
+
+class LocalKeyWrap:
+    """Wraps with AES-256-GCM under a key derived from 32 bytes of our own."""
+
+    def __init__(self, secret: bytes) -> None:
+        if len(secret) != KEY_BYTES:
+            raise ValueError(f"the secret must have {KEY_BYTES} bytes")
+        self._cipher = AESGCM(derive(secret, "wrap"))
+        self.key_id = "local:" + derive(secret, "key-id")[:8].hex()
+
+    def wrap(self, key: bytes, context: str) -> WrappedKey:
+        nonce = os.urandom(NONCE_BYTES)
+        sealed = self._cipher.encrypt(nonce, key, _bound_to(context))
+        return WrappedKey(key_id=self.key_id, blob=nonce + sealed)
+
+    def unwrap(self, wrapped: WrappedKey, context: str) -> bytes:
+        if wrapped.key_id != self.key_id:
+            raise wrong_key(wrapped, self.key_id)
+        nonce, sealed = wrapped.blob[:NONCE_BYTES], wrapped.blob[NONCE_BYTES:]
+        try:
+            return self._cipher.decrypt(nonce, sealed, _bound_to(context))
+        except (InvalidTag, ValueError) as error:
+            raise damaged_key(context) from error
+
+
+def key_wrap_from(text: str) -> KeyWrap:
+    """What SNAPSHOT_KEY says: 32 bytes in base64, or `aws-kms:` and a key id, ARN or alias.
+
+    Raises ConfigError.
+    """
+    text = text.strip()
+    if text.startswith(KMS_PREFIX):
+        # the door of boto3, which a node with a key of its own need not load
+        from storage.kms_key_wrap import KmsKeyWrap
+
+        return KmsKeyWrap.connect(text.removeprefix(KMS_PREFIX))
+    try:
+        secret = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise ConfigError([f"SNAPSHOT_KEY is not base64; {_ADVICE}"]) from error
+    if len(secret) != KEY_BYTES:
+        raise ConfigError([f"SNAPSHOT_KEY has {len(secret)} bytes where {KEY_BYTES} are needed; {_ADVICE}"])
+    if len(set(secret)) < _LEAST_DIFFERENT_BYTES or _is_typed(secret) or _is_counted(secret):
+        raise ConfigError([f"SNAPSHOT_KEY is an example, not a secret; {_ADVICE}"])
+    return LocalKeyWrap(secret)
+
+
+def derive(key: bytes, purpose: str) -> bytes:
+    """A key of its own for one purpose."""
+    return HKDF(SHA256(), KEY_BYTES, salt=None, info=f"linkpool/v1/{purpose}".encode()).derive(key)
+
+
+def wrong_key(wrapped: WrappedKey, ours: str) -> WrongKey:
+    """The error of a key that another wrapping key has wrapped."""
+    return WrongKey(
+        f"SNAPSHOT_KEY is key {ours}, but the snapshots were made with key {wrapped.key_id}; "
+        "set SNAPSHOT_KEY to that one"
+    )
+
+
+def damaged_key(context: str) -> SnapshotCorrupt:
+    """The error of a wrapped key that the right wrapping key does not open."""
+    return SnapshotCorrupt(f"the key of {context} is damaged; put it back from a copy of the bucket")
+
+
+def _bound_to(context: str) -> bytes:
+    return f"linkpool/v1/wrap/{context}".encode()
+
+
+def _is_typed(secret: bytes) -> bool:
+    return all(0x20 <= byte < 0x7F for byte in secret)
+
+
+def _is_counted(secret: bytes) -> bool:
+    return len({(after - before) % 256 for before, after in pairwise(secret)}) == 1
