@@ -370,7 +370,9 @@ def test_an_error_of_the_store_is_never_an_absence(profile: Path) -> None:
         if call.key != "v1/keyring":
             raise StoreUnavailable(call.operation, call.key, "timed out", "try again")
 
-    mine = session(WatchedStore(MemoryStore(), before=down))
+    store = MemoryStore()
+    vault(store)
+    mine = session(WatchedStore(store, before=down))
     for ask in (
         mine.head,
         mine.history,
