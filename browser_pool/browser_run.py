@@ -16,6 +16,7 @@ from browser_pool.errors import (
     BrowserGone,
     BrowserRefused,
     LoadTimedOut,
+    LoginLost,
     NotRunning,
     PageBroken,
     PageUnreachable,
@@ -194,6 +195,8 @@ class BrowserRun:
                     await self.refresh_ref()
                 case Act.REFRESH_REF:
                     log.info("slot_parked", extra={"session_id": self._id})
+                case Act.RESTORE:
+                    raise LoginLost("the page came up without the login of this session")
                 case Act.TAKE_OVER:
                     await self._try_call(slot, "takeOver")
 

@@ -17,6 +17,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+from browser_pool.capture import go_on
 from browser_pool.confinement import Confinement
 from browser_pool.errors import LaunchFailed
 from browser_pool.journal import BrowserMark
@@ -153,6 +154,7 @@ class Chromium:
         """The browser an earlier pool left, or None when it is gone."""
         if process_started(mark.pid) != mark.started:
             return None
+        go_on(mark.pid)  # a pool that was killed in the middle of a capture has left it standing
         try:
             return cls(mark, None)
         except ProcessLookupError:

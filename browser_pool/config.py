@@ -11,6 +11,7 @@ from pathlib import Path
 
 from browser_pool.index_document import NAME
 from browser_pool.memory_watch import MB, MemoryLimits, default_budget
+from browser_pool.snapshotter import SnapshotTimes
 from storage.errors import ConfigError
 
 REAL_SITE = "https://web.whatsapp.com/"
@@ -58,6 +59,17 @@ class PoolConfig:
     """Browsers starting at once; more only makes all of them slower."""
     hibernate_after: timedelta
     """A linked session without keep_alive that nobody used for this long is closed; 0 means never."""
+    snapshot_key: str | None
+    """Seals snapshots: 32 random bytes in base64, or aws-kms:<key>. None: logins are on this disk only."""
+    snapshot_url: str
+    """Where snapshots go: file:///directory or s3://bucket/prefix."""
+    s3_endpoint_url: str | None
+    """An S3 server that is not AWS."""
+    mirrored: bool
+    """AUTH_STRATEGY: whether logins are mirrored to the store. Off, they are still restored from it."""
+    snapshot_times: SnapshotTimes
+    """How long a login has to be quiet before its change is saved, after how long it is saved in any case,
+    and how many snapshots of a session are kept."""
     memory: MemoryLimits
     """PSS at which a slot is warned of and recycled, and what all browsers may use together."""
     qr_timeout: timedelta
@@ -96,6 +108,7 @@ class PoolConfig:
         pool_port = reader.integer("POOL_PORT", 8100, 1, 65535)
         host = reader.text("POOL_HOST", "127.0.0.1")
         qr_timeout = reader.seconds("QR_TIMEOUT_SECONDS", 300)
+        data_dir = Path(reader.text("DATA_DIR", "./data")).absolute()
         config = cls(
             node_id=reader.text("NODE_ID", socket.gethostname() or "node"),
             pool_secret=reader.secret("POOL_SECRET"),
@@ -103,7 +116,7 @@ class PoolConfig:
             pool_port=pool_port,
             pool_url=reader.url("POOL_URL", f"http://127.0.0.1:{pool_port}"),
             functions_url=reader.url("FUNCTIONS_URL", f"http://127.0.0.1:{functions_port}"),
-            data_dir=Path(reader.text("DATA_DIR", "./data")).absolute(),
+            data_dir=data_dir,
             whatsapp_web_url=reader.url("WHATSAPP_WEB_URL", REAL_SITE) + "/",
             region=environ.get("REGION") or None,
             max_slots=reader.integer("MAX_SLOTS", 20, 1, 10_000),
@@ -111,6 +124,15 @@ class PoolConfig:
             warm_park_after=reader.seconds("WARM_PARK_SECONDS", 600),
             start_concurrency=reader.integer("START_CONCURRENCY", 3, 1, 1000),
             hibernate_after=timedelta(seconds=reader.integer("HIBERNATE_AFTER_SECONDS", 300, 0, 10**8)),
+            snapshot_key=environ.get("SNAPSHOT_KEY") or None,
+            snapshot_url=reader.text("SNAPSHOT_URL", f"file://{data_dir}/snapshots"),
+            s3_endpoint_url=environ.get("S3_ENDPOINT_URL") or None,
+            mirrored=reader.strategy() == "mirrored",
+            snapshot_times=SnapshotTimes(
+                quiet=reader.seconds("SNAPSHOT_QUIET_SECONDS", 30),
+                every=reader.seconds("SNAPSHOT_EVERY_SECONDS", 300),
+                keep=reader.integer("SNAPSHOT_KEEP", 5, 2, 1000),
+            ),
             memory=MemoryLimits(
                 warn=reader.integer("MEMORY_WARN_MB", 400, 1, 10**6) * MB,
                 recycle=reader.integer("MEMORY_RECYCLE_MB", 600, 1, 10**6) * MB,
@@ -180,6 +202,17 @@ class _Reader:
         if not value.startswith(("http://", "https://")):
             self.problems.append(f"{name}={value!r} must start with http:// or https://")
         return value
+
+    def strategy(self) -> str:
+        """AUTH_STRATEGY; mirrored needs a key, and is the default where there is one."""
+        key = self._environ.get("SNAPSHOT_KEY")
+        strategy = self.choice("AUTH_STRATEGY", "mirrored" if key else "local", ["local", "mirrored"])
+        if strategy == "mirrored" and not key:
+            self.problems.append(
+                "SNAPSHOT_KEY is missing, and AUTH_STRATEGY=mirrored seals with it; make one with"
+                " `openssl rand -base64 32`"
+            )
+        return strategy
 
     def version(self, name: str) -> str | None:
         value = self.text(name, "")

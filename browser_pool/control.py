@@ -15,7 +15,15 @@ from typing import Any
 
 from aiohttp import web
 
-from browser_pool.errors import BrowserGone, NotRunning, PageBroken, SlotError
+from browser_pool.errors import (
+    BrowserGone,
+    CaptureFailed,
+    NotRunning,
+    PageBroken,
+    SlotError,
+    SnapshotsOff,
+    StoreAway,
+)
 from browser_pool.memory_watch import MB, MemoryWatch
 from browser_pool.outbox import Outbox
 from browser_pool.pool import Pool
@@ -24,6 +32,8 @@ from browser_pool.start_queue import StartQueue
 from storage.clock import Clock
 from storage.errors import BadMessage
 from storage.node_protocol import SessionSpec
+from storage.objects import StoreError
+from storage.snapshot_errors import SnapshotError
 
 log = logging.getLogger(__name__)
 
@@ -88,6 +98,14 @@ class ControlApi:
             return problem(400, "invalid_request", str(error))
         except NotRunning as error:
             return problem(404, "not_running", str(error))
+        except SnapshotsOff as error:
+            return problem(409, "snapshots_off", str(error))
+        except (StoreError, StoreAway) as error:
+            return problem(503, "store_unavailable", str(error))
+        except SnapshotError as error:
+            return problem(500, "snapshot_failed", str(error))
+        except CaptureFailed as error:
+            return problem(503, "capture_failed", str(error))
         except PageBroken as error:
             return problem(502, "page_broken", str(error))
         except (BrowserGone, SlotError) as error:
@@ -172,6 +190,8 @@ class ControlApi:
                 await self._pool.hibernate(session_id)
             case "wake":
                 await self._pool.wake(session_id)
+            case "snapshot":
+                await self._pool.save(session_id)
             case "chats":
                 more["chats"] = await self._pool.runner(session_id).chats()
             case _:

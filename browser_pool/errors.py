@@ -66,5 +66,32 @@ class PageBroken(SlotError):
     reason = ReasonCode.PAGE_BROKEN
 
 
+class StoreAway(SlotError):
+    """The login has to be brought back from the object store, and the store does not answer. Waited for,
+    however long: an error is never taken for an absence."""
+
+    reason = ReasonCode.STORE_UNAVAILABLE
+
+
+class LoginLost(SlotError):
+    """The page of a linked session came up without its login, and nobody had logged it out."""
+
+    reason = ReasonCode.RESTORE_CORRUPT
+
+
+class NothingToRestore(SlotError):
+    """A linked session has neither a profile here nor a snapshot."""
+
+    reason = ReasonCode.RESTORE_MISSING
+
+
+class CaptureFailed(LinkpoolError):
+    """The profile could not be copied; nothing was changed, and the last snapshot is still the newest."""
+
+
+class SnapshotsOff(LinkpoolError):
+    """This node saves no snapshots; its settings say why."""
+
+
 class NotRunning(LinkpoolError):
     """This node has no browser for the session, or not in a state that allows the action."""

@@ -19,7 +19,7 @@ from pathlib import Path
 from playwright.async_api import Error
 
 from browser_pool.errors import BrowserGone, PageUnreachable, ProfileBusy, SlotError
-from browser_pool.golden_profile import GoldenManifest, GoldenProfile
+from browser_pool.golden_profile import CACHES, GoldenManifest, GoldenProfile
 from browser_pool.identity import Identity
 from browser_pool.in_thread import in_thread
 from browser_pool.profile import Profile
@@ -119,6 +119,17 @@ class GoldenKeeper:
         took = round((self._clock.monotonic() - started) * 1000)
         log.info("golden_copied", extra={"profile": profile.name, "copy_ms": took})
         return Origin.GOLDEN
+
+    async def add_caches(self, profile: Profile) -> None:
+        """Spare a restored profile, which is identity only, the downloads of a first visit."""
+        async with self._files:
+            if self.manifest is None:
+                return
+            default = self._golden.root / "Default"
+            try:
+                await in_thread(partial(profile.add_caches, default, CACHES, self._owner_uid))
+            except OSError as error:
+                log.warning("golden_not_copied", extra={"profile": profile.name, "why": str(error)[:200]})
 
     def _on_failure(self, profile: Profile, origin: Origin) -> None:
         if origin is Origin.GOLDEN:

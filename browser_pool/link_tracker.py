@@ -39,6 +39,8 @@ class Act(StrEnum):
 
     REFRESH_REF = "refresh_ref"
     TAKE_OVER = "take_over"
+    RESTORE = "restore"
+    """The login is not in the profile any more, and nobody said that it was revoked."""
     END = "end"
     """The session is over: close the browser."""
 
@@ -80,6 +82,8 @@ class LinkTracker:
         self.phone_number = phone_number
         self.last_ref = last_ref
         """The QR last reported: a pool that attaches again must not report it twice."""
+        self.restorable = False
+        """There may be a snapshot to go back to when the page comes up without its login."""
         self.logout_reason = ReasonCode.WA_LOGOUT
         """Who removed the device, when it comes to that."""
         self._clock = clock
@@ -109,6 +113,16 @@ class LinkTracker:
     def login_may_be_good(self) -> bool:
         """A login is on disk that nobody has revoked for certain: a QR alone may mean a damaged profile."""
         return self._linked and not self._told_logged_out
+
+    @property
+    def is_revoked(self) -> bool:
+        """The page itself said that the device was removed: no copy of this login is of any use."""
+        return self._told_logged_out
+
+    @property
+    def has_login(self) -> bool:
+        """A link was completed: its login is on disk, or has to be brought back."""
+        return self._linked
 
     @property
     def waits_for_scan(self) -> bool:
@@ -187,7 +201,7 @@ class LinkTracker:
                 case "disconnect":
                     yield from self._disconnected(ReasonCode.SOCKET_LOST)
                 case "doubt":
-                    yield from self._logged_out()
+                    yield from self._login_missing()
                 case "take_over":
                     self._take_overs += 1
                     yield Act.TAKE_OVER
@@ -220,7 +234,7 @@ class LinkTracker:
 
     def _on_ref(self, text: str) -> Iterator[Outcome]:
         if self.is_linked:
-            yield from self._logged_out()
+            yield from self._login_missing()
             return
         now = self._clock.monotonic()
         self._deadlines.pop("passkey", None)
@@ -324,6 +338,13 @@ class LinkTracker:
         news = self.status is SessionStatus.CONNECTED
         if news or (self.status is SessionStatus.RECONNECTING and reason is ReasonCode.WA_CONFLICT):
             yield self.report(EventType.SESSION_DISCONNECTED, reason_code=reason)
+
+    def _login_missing(self) -> Iterator[Outcome]:
+        """Damage or the phone: a snapshot that comes up linked tells them apart."""
+        if self.restorable and self._linked:
+            yield Act.RESTORE
+        else:
+            yield from self._logged_out()
 
     def _logged_out(self) -> Iterator[Outcome]:
         yield self.report(EventType.SESSION_LOGGED_OUT, reason_code=self.logout_reason)

@@ -73,12 +73,14 @@ class NodeAgent:
             draining=pool.draining,
             sessions=pool.held(),
             profiles=pool.profiles(),
+            erased=pool.erased,
         )
 
     async def beat(self) -> bool:
         """One heartbeat; False when it was not heard."""
         asked_at = self._clock.monotonic()
-        body = json.dumps(self.heartbeat().to_wire()).encode()
+        heartbeat = self.heartbeat()
+        body = json.dumps(heartbeat.to_wire()).encode()
         headers = sign(self._secret, self._node_id, "POST", self._path, body, self._clock.now())
         headers["Content-Type"] = "application/json"
         url = self._functions_url + self._path
@@ -90,7 +92,7 @@ class NodeAgent:
         except (ClientError, TimeoutError, OSError, BadMessage, ValueError) as error:
             return self._say(f"{type(error).__name__}: {error}")
         self._say(None)
-        self._pool.reconcile(wishes, asked_at)
+        self._pool.reconcile(wishes, asked_at, heartbeat.erased)
         return True
 
     def _say(self, trouble: str | None) -> bool:

@@ -8,21 +8,26 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Collection, Coroutine
 from dataclasses import replace
 from datetime import datetime
 
 from browser_pool.chromium import browsers_of, kill_group
-from browser_pool.errors import NotRunning, SlotError
+from browser_pool.errors import NotRunning, SlotError, SnapshotsOff, StoreAway
 from browser_pool.in_thread import in_thread
 from browser_pool.journal import JournalEntry
 from browser_pool.pool_db import transaction
 from browser_pool.profile import WARM_PREFIX, Profile, finish_erasing, profiles_on_disk
 from browser_pool.session_runner import SessionRunner
+from browser_pool.sleeping_session import SleepingSession
+from browser_pool.snapshotter import Saved
 from browser_pool.warm_keeper import WarmKeeper
 from browser_pool.workshop import Workshop
 from storage.models import LINKED, ReasonCode, SessionStatus
 from storage.node_protocol import HeartbeatAnswer, HeldSession, SessionSpec
+from storage.objects import StoreError
+from storage.snapshot_errors import SnapshotError
+from storage.vault import SessionVault
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +43,9 @@ class Pool:
         self._runners: dict[str, SessionRunner] = {}
         self._changing: dict[str, asyncio.Lock] = {}
         self._leaving: set[asyncio.Task[None]] = set()
+        self._erased: set[str] = set()
+        self._half_erased: set[str] = set()
+        """Gone from this disk, while the object store has not yet confirmed that it holds nothing of them."""
 
     # ---- what is
 
@@ -73,7 +81,27 @@ class Pool:
     def profiles(self) -> list[str]:
         """Session ids whose profile lies on this disk."""
         on_disk = {name for name in profiles_on_disk(self._shop.data_dir) if not name.startswith(WARM_PREFIX)}
-        return sorted(on_disk | set(self._runners) | set(self._asleep))
+        return sorted(on_disk | set(self._runners) | set(self._asleep) | self._half_erased)
+
+    @property
+    def erased(self) -> list[str]:
+        """Session ids of which nothing is left anywhere, until the functions have heard of it."""
+        return sorted(self._erased)
+
+    def savable(self) -> list[Saved]:
+        """Every linked session, awake or not, for the snapshotter."""
+        sleepers = [SleepingSession(self._shop, entry) for entry in self._asleep.values()]
+        return [*self._runners.values(), *sleepers]
+
+    async def save(self, session_id: str) -> None:
+        """Save a snapshot now. Raises NotRunning, SnapshotsOff, CaptureFailed, StoreError, SnapshotError."""
+        if self._shop.snapshotter is None:
+            raise SnapshotsOff("snapshots are off on this node (AUTH_STRATEGY=local, or no SNAPSHOT_KEY)")
+        entry = self._asleep.get(session_id)
+        session = self.runner(session_id) if entry is None else SleepingSession(self._shop, entry)
+        if not session.may_be_saved:
+            raise NotRunning(f"session {session_id} is not connected; only a whole login is saved")
+        await self._shop.snapshotter.save(session)
 
     # ---- what should be
 
@@ -208,15 +236,35 @@ class Pool:
                 profile = Profile(self._shop.data_dir, session_id, runner.profile_name)
                 await self._put_away(runner, in_order=False)
             self._shop.journal.forget(session_id)
+            self._half_erased.add(session_id)
             await in_thread(profile.erase)
+            await in_thread(profile.erase_aside)
+            await self._destroy_snapshots(session_id)
+            self._half_erased.discard(session_id)
+            self._erased.add(session_id)
             log.info("session_erased", extra={"session_id": session_id})
+
+    async def _destroy_snapshots(self, session_id: str) -> None:
+        """Raises StoreAway: the next heartbeat asks again."""
+        store, snapshotter = self._shop.snapshots, self._shop.snapshotter
+        if store is None:
+            return
+        if snapshotter is not None:
+            await snapshotter.finish(session_id)
+        try:
+            await store.call(session_id, SessionVault.destroy)
+        except (StoreError, SnapshotError) as error:
+            raise StoreAway(f"snapshots of session {session_id} are not destroyed yet: {error}") from error
+        store.forget(session_id)
 
     def _is_linked(self, session_id: str) -> bool:
         runner = self._runners.get(session_id)
         return session_id in self._asleep or (runner is not None and runner.status in LINKED)
 
-    def reconcile(self, answer: HeartbeatAnswer, asked_at: float) -> None:
-        """Do what a heartbeat answer says; wishes that came directly since `asked_at` are newer."""
+    def reconcile(self, answer: HeartbeatAnswer, asked_at: float, told: Collection[str] = ()) -> None:
+        """Do what a heartbeat answer says; wishes that came directly since `asked_at` are newer. `told` are
+        the erased sessions that the heartbeat named."""
+        self._erased.difference_update(told)
         for spec in answer.run:
             self._spawn(self.ensure(spec), f"ensure-{spec.id}")
         for session_id in answer.close:
@@ -250,7 +298,7 @@ class Pool:
     async def _logged(self, work: Coroutine[None, None, None], name: str) -> None:
         try:
             await work
-        except NotRunning as error:
+        except (NotRunning, StoreAway) as error:
             log.info("wish_not_met", extra={"wish": name, "why": str(error)})
         except Exception:
             log.exception("wish_failed", extra={"wish": name})

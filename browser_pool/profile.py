@@ -12,14 +12,20 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from ulid import ULID
+
 from browser_pool.errors import ProfileBusy
 
 PROFILES_DIR = "profiles"
+ASIDE_DIR = "profiles-aside"
+"""Profiles that came up without their login and were replaced by a snapshot: kept for the operator."""
+ASIDE_KEPT = 2
+"""Of each session; an older one helps nobody."""
 LEAVING_SUFFIX = ".erasing"
 WARM_PREFIX = "warm-"
 """Profiles of slots that belong to nobody yet; what a session id never starts with."""
@@ -51,6 +57,8 @@ class Profile:
         self.log_path = self.root / "browser.log"
         self._lock_path = self.root / "lock"
         self._storage_path = self.root / "local_storage.json"
+        self._login_path = self.root / "login"
+        self._saved_path = self.root / "saved"
 
     def settle(self) -> None:
         """Take the session's own name. Only while no browser runs in it."""
@@ -145,6 +153,63 @@ class Profile:
         except FileNotFoundError:
             return None
         return _SavedStorage(**raw)
+
+    def login_id(self) -> str:
+        """Which login this is: made at the first asking, erased with the profile, restored with it.
+
+        Snapshots of an earlier login of the same session must never take the place of this one's.
+        """
+        try:
+            return self._login_path.read_text()
+        except FileNotFoundError:
+            login_id = str(ULID())
+            temporary = self._login_path.with_suffix(".new")
+            temporary.write_text(login_id)
+            temporary.replace(self._login_path)
+            return login_id
+
+    def saved_signature(self) -> str | None:
+        """What was last saved, so that a pool that starts anew asks the store nothing about it."""
+        try:
+            return self._saved_path.read_text()
+        except FileNotFoundError:
+            return None
+
+    def remember_saved(self, signature: str) -> None:
+        """All of this is in the object store now."""
+        temporary = self._saved_path.with_suffix(".new")
+        temporary.write_text(signature)
+        temporary.replace(self._saved_path)
+
+    def take_place(self, restored: Path) -> None:
+        """Become what lies in this directory, by renames; what was here is put aside, not destroyed.
+
+        A crash in between leaves either the old profile, or none and the old one aside: the next start
+        restores again.
+        """
+        if self.root.exists():
+            aside = self._parent.parent / ASIDE_DIR
+            aside.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.root.rename(aside / f"{self.session_id}-{ULID()}")
+            for old in sorted(aside.glob(f"{self.session_id}-*"))[:-ASIDE_KEPT]:
+                shutil.rmtree(old)
+        self._parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        restored.rename(self.root)
+
+    def erase_aside(self) -> None:
+        """Destroy what was put aside of this session."""
+        for old in (self._parent.parent / ASIDE_DIR).glob(f"{self.session_id}-*"):
+            shutil.rmtree(old, ignore_errors=True)
+
+    def add_caches(self, default: Path, names: Iterable[str], owner_uid: int | None) -> None:
+        """Put caches of the golden profile beside a restored identity, where it has none. Raises OSError."""
+        for name in names:
+            source, target = default / name, self.user_data_dir / "Default" / name
+            if source.is_dir() and not target.exists():
+                shutil.copytree(source, target, symlinks=True)
+        if owner_uid is not None:
+            for path in [self.user_data_dir, *self.user_data_dir.rglob("*")]:
+                os.chown(path, owner_uid, owner_uid, follow_symlinks=False)
 
     def erase(self) -> None:
         """Destroy the profile. Renamed first, so that a half-erased profile is never opened.

@@ -6,7 +6,7 @@ answer is waited for, however long; a browser that keeps dying is not.
 
 from __future__ import annotations
 
-from browser_pool.errors import PageUnreachable, SlotError
+from browser_pool.errors import LoginLost, NothingToRestore, PageUnreachable, SlotError, StoreAway
 from storage.clock import Clock
 
 UNLINKED_TRIES = 2
@@ -28,7 +28,9 @@ class RestartPolicy:
 
     def pause_before_next(self, error: SlotError, *, linked: bool) -> float | None:
         """Seconds to wait before the next start; None when there is to be none."""
-        if linked and isinstance(error, PageUnreachable):
+        if isinstance(error, LoginLost | NothingToRestore):
+            return None  # the runner tries the snapshots before it asks here
+        if linked and isinstance(error, PageUnreachable | StoreAway):
             self._unreachable += 1
             return min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** min(self._unreachable, 10))
         now = self._clock.monotonic()

@@ -29,7 +29,10 @@ from browser_pool.pool import Pool
 from browser_pool.pool_db import open_pool_db
 from browser_pool.ref_clock import RefLives
 from browser_pool.relay import Relay
+from browser_pool.restorer import Restorer
 from browser_pool.slot import SlotSettings
+from browser_pool.snapshot_store import SnapshotStore
+from browser_pool.snapshotter import Snapshotter
 from browser_pool.start_queue import StartQueue
 from browser_pool.user_agent import read_user_agent
 from browser_pool.version_mirror import pinned_document
@@ -37,8 +40,10 @@ from browser_pool.version_store import VersionStore
 from browser_pool.warm_keeper import WarmKeeper
 from browser_pool.web_versions import WebVersions
 from browser_pool.workshop import Workshop
-from storage.clock import SystemClock
+from storage.clock import Clock, SystemClock
 from storage.errors import ConfigError
+from storage.key_wrap import key_wrap_from
+from storage.object_url import open_store
 
 log = logging.getLogger(__name__)
 
@@ -88,6 +93,20 @@ async def _compose(config: PoolConfig, driver: Driver, stack: AsyncExitStack) ->
     )
     await golden.open()
     versions = VersionStore(config.data_dir)
+    snapshots = await _snapshot_store(config, clock, stack)
+    snapshotter = restorer = None
+    if snapshots is not None:
+        restorer = Restorer(snapshots, golden, config.data_dir)
+    if snapshots is not None and config.mirrored:
+        snapshotter = Snapshotter(
+            snapshots,
+            clock,
+            data_dir=config.data_dir,
+            node_id=config.node_id,
+            chromium=user_agent.version,
+            times=config.snapshot_times,
+        )
+        stack.push_async_callback(snapshotter.close)
     shop = Workshop(
         db=db,
         data_dir=config.data_dir,
@@ -107,6 +126,9 @@ async def _compose(config: PoolConfig, driver: Driver, stack: AsyncExitStack) ->
             launch_timeout=config.launch_timeout,
             http=http,
         ),
+        snapshots=snapshots,
+        snapshotter=snapshotter,
+        restorer=restorer,
         qr_timeout=config.qr_timeout,
         load_timeout=config.load_timeout,
         first_qr_timeout=config.first_qr_timeout,
@@ -131,6 +153,9 @@ async def _compose(config: PoolConfig, driver: Driver, stack: AsyncExitStack) ->
     await pool.resume()
     keep = config.on_stop is OnStop.KEEP
     stack.push_async_callback(pool.stop, keep_browsers=keep)
+    if snapshotter is not None:
+        snapshotter.sessions = pool.savable
+        stack.push_async_callback(_cancel, asyncio.create_task(snapshotter.run(), name="snapshotter"))
     hibernator = Hibernator(pool, starts, clock, config.hibernate_after)
     memory = MemoryWatch(pool, starts, config.memory)
     stack.push_async_callback(hibernator.close)
@@ -167,7 +192,11 @@ async def _compose(config: PoolConfig, driver: Driver, stack: AsyncExitStack) ->
         clock,
         secret=config.pool_secret,
         about=about,
-        state=lambda: {"web_version": shop.web_versions.state(), "golden": golden.state()},
+        state=lambda: {
+            "web_version": shop.web_versions.state(),
+            "golden": golden.state(),
+            "snapshots": snapshotter.state() if snapshotter else snapshots.state() if snapshots else None,
+        },
     )
     web_runner = web.AppRunner(api.application(), access_log=None, handle_signals=False)
     await web_runner.setup()
@@ -181,6 +210,18 @@ def _listen(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port))
     except OSError as error:
         raise ConfigError([f"POOL_PORT={port} on {host} cannot be listened on: {error.strerror}"]) from error
+
+
+async def _snapshot_store(config: PoolConfig, clock: Clock, stack: AsyncExitStack) -> SnapshotStore | None:
+    """Opened in the background: who has a profile on this disk does not wait for it. Raises ConfigError."""
+    if config.snapshot_key is None:
+        log.warning("SNAPSHOTS_OFF", extra={"risk": "a lost disk loses its logins; set SNAPSHOT_KEY"})
+        return None
+    wrap = key_wrap_from(config.snapshot_key)
+    store = SnapshotStore(open_store(config.snapshot_url, endpoint_url=config.s3_endpoint_url), wrap, clock)
+    stack.callback(store.close)
+    stack.push_async_callback(_cancel, asyncio.create_task(store.open(), name="snapshot-store"))
+    return store
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:

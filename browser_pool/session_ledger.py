@@ -72,6 +72,8 @@ class SessionLedger:
         self._shop = shop
         self._tracker = tracker
         self._changed = asyncio.Event()
+        self.heard: Callable[[Report], None] = lambda _: None
+        """Told of each event after it was written."""
 
     @property
     def name(self) -> str:
@@ -105,6 +107,7 @@ class SessionLedger:
             },
         )
         self.stir()
+        self.heard(report)
 
     def remember(self) -> None:
         """The journal entry alone: a browser came or went."""

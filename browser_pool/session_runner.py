@@ -9,24 +9,28 @@ from datetime import timedelta
 
 from browser_pool.browser_run import NEW_REF_DEADLINE, BrowserRun
 from browser_pool.diagnosis import write_diagnosis
-from browser_pool.errors import BrowserGone, NotRunning, SlotError
+from browser_pool.errors import BrowserGone, CaptureFailed, LoginLost, NotRunning, SlotError
 from browser_pool.in_thread import in_thread
 from browser_pool.journal import JournalEntry
 from browser_pool.link_tracker import LinkTracker, Report
+from browser_pool.login_keeper import LoginKeeper
 from browser_pool.priority import bring_to_front
 from browser_pool.profile import Profile
 from browser_pool.ref_clock import RefClock
 from browser_pool.restart_policy import RestartPolicy
 from browser_pool.session_ledger import SessionLedger
+from browser_pool.snapshotter import event_data
 from browser_pool.warm_slot import Warmth
 from browser_pool.workshop import Workshop
 from storage.clock import to_wire
 from storage.events import EventType
 from storage.models import ENDED, LINKED, Phase, ReasonCode, SessionStatus
 from storage.node_protocol import SessionSpec
+from storage.snapshot_record import Snapshot
 
 log = logging.getLogger(__name__)
 
+CONNECTED_AGAIN = frozenset({EventType.SESSION_READY, EventType.SESSION_RECONNECTED, EventType.SESSION_WOKEN})
 CONNECT_DEADLINE = timedelta(seconds=60)
 """Opening a profile and restoring its login takes 2 to 4 s; behind a full start queue, longer."""
 LOGOUT_DEADLINE = timedelta(seconds=20)
@@ -53,6 +57,9 @@ class SessionRunner:
         self._run = BrowserRun(shop, profile, self._tracker, self._ledger)
         self._run.pairing_for = entry.spec.phone_number
         self._task: asyncio.Task[None] | None = None
+        self._closed = False
+        self._logins = LoginKeeper(shop, profile, self._tracker, self._ledger)
+        self._ledger.heard = self._on_event
 
     @property
     def spec(self) -> SessionSpec:
@@ -73,6 +80,52 @@ class SessionRunner:
     @property
     def browser_pid(self) -> int | None:
         return self._run.slot.mark.pid if self._run.slot else None
+
+    # ---- for the snapshotter
+
+    @property
+    def profile(self) -> Profile:
+        return self._profile
+
+    @property
+    def phone_number(self) -> str | None:
+        return self._tracker.phone_number
+
+    @property
+    def web_version(self) -> str | None:
+        return self._run.slot.load.version if self._run.slot else None
+
+    @property
+    def group(self) -> int | None:
+        """The browser's processes, which stand still while their files are read; None when it has closed."""
+        return None if self._closed else self.browser_pid
+
+    @property
+    def may_be_saved(self) -> bool:
+        """Its login is whole: connected now, so nothing has wiped it."""
+        slot = self._run.slot
+        alive = slot is not None and not slot.lost and not self.stopping
+        return alive and self._tracker.has_login and self.status is SessionStatus.CONNECTED
+
+    async def settle_storage(self) -> None:
+        """Bring to disk what the page holds back."""
+        slot = self._run.slot
+        if slot is not None and not self._closed:
+            try:
+                await slot.save_local_storage()
+            except BrowserGone as error:
+                raise CaptureFailed(str(error)) from error
+
+    def on_snapshot(self, snapshot: Snapshot) -> None:
+        """Tell the functions."""
+        self._ledger.write(self._tracker.report(EventType.SNAPSHOT_SAVED, **event_data(snapshot)))
+
+    def _on_event(self, report: Report) -> None:
+        if report.type in CONNECTED_AGAIN:
+            self._policy.is_well()
+            self._logins.came_back()
+        if report.type is EventType.SESSION_READY and self._shop.snapshotter is not None:
+            self._shop.snapshotter.save_soon(self)
 
     def start(self, on_end: Callable[[SessionRunner], None]) -> None:
         """Begin at once: when this returns, the wish is in the journal and the first event is written."""
@@ -124,6 +177,7 @@ class SessionRunner:
             self._lost(ReasonCode.BROWSER_CRASH)
         if run.slot is None:
             self._profile.settle()
+            await self._logins.provide()
             await run.open(self.spec.proxy)
         elif self._warmth is not None:
             warmth, self._warmth = self._warmth, None
@@ -144,6 +198,8 @@ class SessionRunner:
         extra = {"session_id": self.spec.id, "reason_code": error.reason.value, "why": str(error)[:300]}
         log.warning("slot_failed", extra=extra)
         pause = self._policy.pause_before_next(error, linked=self._tracker.is_linked)
+        if isinstance(error, LoginLost) and self._logins.try_another():
+            pause = 0.0
         slot = self._run.slot
         if pause is None and slot is not None and self._shop.web_versions.offers_another_try(slot.load):
             pause = 0.0
@@ -180,6 +236,8 @@ class SessionRunner:
         self._shop.journal.forget(self.spec.id)
         if not self._tracker.login_may_be_good:
             await in_thread(self._profile.erase)
+        if self._tracker.is_revoked:
+            await self._logins.destroy_snapshots()
 
     # ---- asked from outside
 
@@ -250,12 +308,16 @@ class SessionRunner:
         return self._ledger.entry()
 
     async def _close_browser(self) -> None:
+        whole = self.may_be_saved
         await self._stop()
         slot = self._run.slot
         if slot is not None:
             await slot.close()
+        self._closed = True
         self._ledger.mark = None
         self._profile.settle()
+        if whole and self._shop.snapshotter is not None:
+            await self._shop.snapshotter.save_at_last(self)
 
     async def kill(self) -> None:
         """End the browser now; what is only in its memory is lost."""

@@ -13,7 +13,10 @@ from browser_pool.golden_keeper import GoldenKeeper
 from browser_pool.journal import Journal
 from browser_pool.outbox import Outbox
 from browser_pool.ref_clock import RefLives
+from browser_pool.restorer import Restorer
 from browser_pool.slot import SlotSettings
+from browser_pool.snapshot_store import SnapshotStore
+from browser_pool.snapshotter import Snapshotter
 from browser_pool.start_queue import StartQueue
 from browser_pool.web_versions import WebVersions
 from storage.clock import Clock
@@ -34,6 +37,11 @@ class Workshop:
     golden: GoldenKeeper
     web_versions: WebVersions
     slots: SlotSettings
+    snapshots: SnapshotStore | None
+    """None without SNAPSHOT_KEY: then logins are on this disk only."""
+    snapshotter: Snapshotter | None
+    """None when nothing is to be saved (AUTH_STRATEGY=local)."""
+    restorer: Restorer | None
     qr_timeout: timedelta
     load_timeout: timedelta
     first_qr_timeout: timedelta

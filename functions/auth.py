@@ -50,6 +50,7 @@ GUARDS = {
     "sessions.log_out": Guard.WORKSPACE,
     "sessions.hibernate": Guard.WORKSPACE,
     "sessions.wake": Guard.WORKSPACE,
+    "sessions.snapshot": Guard.WORKSPACE,
     "sessions.make_primary": Guard.WORKSPACE,
     "deliveries.page": Guard.WORKSPACE,
     "deliveries.retry": Guard.WORKSPACE,

@@ -73,6 +73,10 @@ class PoolClient:
         """Open a hibernated session again; it is connected a few seconds later."""
         return self._call("POST", node_url, f"/sessions/{session_id}/wake", {"generation": generation})
 
+    def save_snapshot(self, node_url: str, session_id: str, generation: int) -> list[NodeEvent]:
+        """Save the login in the object store now."""
+        return self._call("POST", node_url, f"/sessions/{session_id}/snapshot", {"generation": generation})
+
     def close(self) -> None:
         """Close the connections of all threads. Twice is fine."""
         with self._lock:

@@ -45,6 +45,7 @@ def session_routes(services: Services) -> Blueprint:
     add("/<session_id>/logout", "log_out", routes.log_out, methods=["POST"])
     add("/<session_id>/hibernate", "hibernate", routes.hibernate, methods=["POST"])
     add("/<session_id>/wake", "wake", routes.wake, methods=["POST"])
+    add("/<session_id>/snapshot", "snapshot", routes.snapshot, methods=["POST"])
     add("/<session_id>/primary", "make_primary", routes.make_primary, methods=["POST"])
     return blueprint
 
@@ -131,6 +132,10 @@ class _Routes:
         read_body(Nothing)
         session = self._services.sessions.wake(self._session(session_id))
         return self._answer(session, 200 if session.status is SessionStatus.CONNECTED else 202)
+
+    def snapshot(self, session_id: str) -> Response:
+        read_body(Nothing)
+        return self._answer(self._services.sessions.save_snapshot(self._session(session_id)))
 
     def make_primary(self, session_id: str) -> Response:
         read_body(Nothing)

@@ -190,6 +190,17 @@ class Sessions:
         self._apply(session.node_id, events)
         return self._registry.sessions.get(session.id)
 
+    def save_snapshot(self, session: Session) -> Session:
+        """Mirror the login now. Conflict `not_linked`; PoolUnreachable, PoolRefused."""
+        if session.status not in {SessionStatus.CONNECTED, SessionStatus.HIBERNATED}:
+            raise Conflict(
+                f"session {session.id} is {session.status}; only a connected or hibernated one is saved",
+                code="not_connected",
+            )
+        events = self._ask(session, lambda url: self._pool.save_snapshot(url, session.id, session.generation))
+        self._apply(session.node_id, events)
+        return self._registry.sessions.get(session.id)
+
     def make_primary(self, session: Session) -> Session:
         """The first account of its workspace."""
         return self._registry.make_primary(session.id)

@@ -25,6 +25,7 @@ def spec_of(session: Session) -> SessionSpec:
         keep_alive=session.keep_alive,
         proxy=session.proxy,
         locale=session.locale,
+        snapshot_id=session.snapshot_id,
         record=_record(session),
     )
 

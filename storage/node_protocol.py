@@ -49,6 +49,8 @@ class SessionSpec:
     keep_alive: bool = False
     proxy: str | None = None
     locale: str | None = None
+    snapshot_id: str | None = None
+    """The newest snapshot that the registry knows of: a store that holds none is not believed then."""
     record: Mapping[str, Any] = field(default_factory=dict)
     """What the functions want back from a snapshot when the registry is lost. Opaque to the node."""
 
@@ -72,6 +74,7 @@ class SessionSpec:
             keep_alive=_get(raw, "keep_alive", bool),
             proxy=_get(raw, "proxy", str, none),
             locale=_get(raw, "locale", str, none),
+            snapshot_id=_get(raw, "snapshot_id", str, none),
             record=_get(raw, "record", dict, none) or {} if "record" in raw else {},
         )
 

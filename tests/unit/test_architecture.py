@@ -28,8 +28,8 @@ DOORS = {
     "cryptography": r"storage/(key_wrap|sealing)\.py",
     "zstandard": r"storage/sealing\.py",
     "psycopg": r"storage/.*",
-    "boto3": r"storage/object_s3\.py",
-    "botocore": r"storage/(object_s3|s3_errors)\.py",
+    "boto3": r"storage/(object_s3|kms_key_wrap)\.py",
+    "botocore": r"storage/(object_s3|s3_errors|kms_key_wrap)\.py",
 }
 """Library to the files that may know it."""
 

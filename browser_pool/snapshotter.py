@@ -1,0 +1,282 @@
+"""Decides when a session's login is saved, and saves it: after the link, after changes, before it sleeps.
+
+Rule: one save of a session at a time, and nothing waits for one but what must: hibernation, recycle and
+stop. A session that did not change costs a look at its files and no request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any, NoReturn, Protocol
+
+from ulid import ULID
+
+from browser_pool.capture import capture, signature
+from browser_pool.errors import CaptureFailed
+from browser_pool.in_thread import in_thread
+from browser_pool.profile import Profile
+from browser_pool.snapshot_store import SnapshotStore
+from storage.clock import Clock, to_wire
+from storage.node_protocol import SessionSpec
+from storage.objects import StoreError
+from storage.snapshot_errors import SnapshotError, StaleGeneration
+from storage.snapshot_record import About, Snapshot
+from storage.vault import SessionVault
+
+log = logging.getLogger(__name__)
+
+STAGING_DIR = "snapshot-staging"
+LOOK_EVERY = timedelta(seconds=2)
+"""A look is some 40 stats a session, in a thread."""
+RETRY_AFTER = timedelta(seconds=5)
+RETRY_AT_MOST = timedelta(minutes=5)
+LAST_SAVE = timedelta(seconds=20)
+PRUNE_EVERY = 10
+"""Saves of a session between two prunes: each costs a listing."""
+LOGIN = "login_id"
+"""In the record of each snapshot: which login it holds."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SnapshotTimes:
+    """When changes are saved; see PoolConfig for the reasons."""
+
+    quiet: timedelta
+    every: timedelta
+    keep: int
+
+
+class Saved(Protocol):
+    """What the snapshotter has to know of a session; a runner is one."""
+
+    @property
+    def spec(self) -> SessionSpec: ...
+    @property
+    def profile(self) -> Profile: ...
+    @property
+    def phone_number(self) -> str | None: ...
+    @property
+    def web_version(self) -> str | None: ...
+    @property
+    def group(self) -> int | None: ...
+    @property
+    def may_be_saved(self) -> bool: ...
+    async def settle_storage(self) -> None: ...
+    def on_snapshot(self, snapshot: Snapshot) -> None: ...
+
+
+@dataclass
+class _Account:
+    """What we remember of one session between looks."""
+
+    saved: str | None = None
+    seen: str | None = None
+    seen_at: float = 0.0
+    dirty_since: float | None = None
+    failures: int = 0
+    not_before: float = 0.0
+    saves: int = 0
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    known: bool = False
+    """`saved` was read from the disk."""
+
+
+class Snapshotter:
+    """`run` looks, `save` saves now."""
+
+    def __init__(
+        self,
+        store: SnapshotStore,
+        clock: Clock,
+        *,
+        data_dir: Path,
+        node_id: str,
+        chromium: str,
+        times: SnapshotTimes,
+    ) -> None:
+        self.sessions: Callable[[], list[Saved]] = list
+        """The linked sessions with a browser; set by whoever owns them."""
+        self._store = store
+        self._clock = clock
+        self._staging = data_dir / STAGING_DIR
+        self._node_id = node_id
+        self._chromium = chromium
+        self._times = times
+        self._accounts: dict[str, _Account] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        shutil.rmtree(self._staging, ignore_errors=True)  # of a pool that was killed in the middle of a save
+
+    async def run(self) -> NoReturn:
+        """Look at every linked session, forever; cancel to stop, then `close`."""
+        while True:
+            try:
+                await self._look_at_all()
+            except Exception:
+                log.exception("snapshotter_stumbled")
+            await asyncio.sleep(min(LOOK_EVERY, self._times.quiet).total_seconds())
+
+    async def _look_at_all(self) -> None:
+        sessions = [session for session in self.sessions() if session.may_be_saved]
+        for gone in self._accounts.keys() - {session.spec.id for session in sessions}:
+            if not self._accounts[gone].lock.locked():
+                del self._accounts[gone]
+        for session in sessions:
+            await self._look(session)
+
+    async def _look(self, session: Saved) -> None:
+        account = self._accounts.setdefault(session.spec.id, _Account())
+        now = self._clock.monotonic()
+        if account.lock.locked() or now < account.not_before:
+            return
+        if not account.known:
+            account.saved, account.known = await in_thread(session.profile.saved_signature), True
+        seen = await in_thread(partial(signature, session.profile))
+        if seen == account.saved:
+            account.dirty_since = None
+            return
+        if seen != account.seen:
+            account.seen, account.seen_at = seen, now
+            account.dirty_since = account.dirty_since if account.dirty_since is not None else now
+        quiet = now - account.seen_at >= self._times.quiet.total_seconds()
+        waited = now - (account.dirty_since or now) >= self._times.every.total_seconds()
+        if quiet or waited:
+            self.save_soon(session)
+
+    def save_soon(self, session: Saved) -> None:
+        """Save without anybody waiting for it; a failure is tried again."""
+        task = asyncio.create_task(self._try(session), name=f"snapshot-{session.spec.id}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _try(self, session: Saved) -> None:
+        try:
+            await self.save(session)
+        except (StoreError, SnapshotError, CaptureFailed):
+            return  # said and counted in `save`; the next look tries again
+
+    async def save(self, session: Saved) -> Snapshot | None:
+        """Save now; None when nothing has changed. Raises StoreError, SnapshotError, CaptureFailed."""
+        session_id = session.spec.id
+        account = self._accounts.setdefault(session_id, _Account())
+        async with account.lock:
+            try:
+                snapshot = await self._save(session, account)
+            except OSError as error:
+                raise CaptureFailed(f"session {session_id}: {error}") from error
+            except (StoreError, SnapshotError, CaptureFailed) as error:
+                account.failures += 1
+                pause = min(RETRY_AT_MOST, RETRY_AFTER * 2.0 ** min(account.failures - 1, 10))
+                if isinstance(error, StaleGeneration):
+                    pause = RETRY_AT_MOST  # another node has the session; the next heartbeat says so
+                account.not_before = self._clock.monotonic() + pause.total_seconds()
+                extra = {"session_id": session_id, "failures": account.failures, "why": str(error)[:300]}
+                log.warning("snapshot_failed", extra=extra)
+                raise
+            account.failures, account.dirty_since = 0, None
+        return snapshot
+
+    async def finish(self, session_id: str) -> None:
+        """Return when no save of this session is under way: its profile is gone, so none can follow."""
+        account = self._accounts.get(session_id)
+        if account is not None:
+            async with account.lock:
+                return
+
+    async def save_at_last(self, session: Saved) -> None:
+        """Before its browser sleeps or the pool ends: at most LAST_SAVE, because the login is on this disk in
+        any case, and a store that is away must not keep a machine from being stopped."""
+        try:
+            async with asyncio.timeout(LAST_SAVE.total_seconds()):
+                await self.save(session)
+        except TimeoutError:
+            log.warning("snapshot_late", extra={"session_id": session.spec.id})
+        except (StoreError, SnapshotError, CaptureFailed):
+            return  # said and counted in `save`
+
+    async def _save(self, session: Saved, account: _Account) -> Snapshot | None:
+        session_id, profile = session.spec.id, session.profile
+        staged = self._staging / str(ULID())
+        began = self._clock.monotonic()
+        await session.settle_storage()
+        login_id = await in_thread(profile.login_id)
+        seen = await in_thread(partial(signature, profile))
+        taken = await in_thread(partial(capture, profile, session.group, staged))
+        about = About(
+            session_id=session_id,
+            workspace_id=session.spec.workspace_id,
+            generation=session.spec.generation,
+            node_id=self._node_id,
+            phone_number=session.phone_number,
+            chromium=self._chromium,
+            web_version=session.web_version,
+            captured_at=self._clock.now(),
+            record={**session.spec.record, LOGIN: login_id},
+        )
+        try:
+            snapshot = await self._store.call(session_id, lambda vault: vault.save(staged, about))
+        finally:
+            await in_thread(partial(shutil.rmtree, staged, ignore_errors=True))
+        await in_thread(partial(profile.remember_saved, seen))
+        account.saved, account.known = seen, True
+        account.saves += 1
+        if snapshot is None:
+            return None
+        log.info(
+            "snapshot_saved",
+            extra={
+                "session_id": session_id,
+                "snapshot_id": snapshot.id,
+                "size_bytes": snapshot.size_bytes,
+                "new_bytes": snapshot.new_bytes,
+                "stopped_ms": round(taken.stopped_ms, 1),
+                "took_ms": round((self._clock.monotonic() - began) * 1000),
+            },
+        )
+        session.on_snapshot(snapshot)
+        if account.saves % PRUNE_EVERY == 0:
+            await self._prune(session_id)
+        return snapshot
+
+    async def _prune(self, session_id: str) -> None:
+        def prune(vault: SessionVault) -> object:
+            return vault.prune(keep=self._times.keep)
+
+        try:
+            await self._store.call(session_id, prune)
+        except (StoreError, SnapshotError) as error:
+            log.warning("snapshots_not_pruned", extra={"session_id": session_id, "why": str(error)[:200]})
+
+    def state(self) -> dict[str, Any]:
+        """For /health."""
+        now = self._clock.monotonic()
+        unsaved = [a.dirty_since for a in self._accounts.values() if a.dirty_since is not None]
+        failing = sum(1 for account in self._accounts.values() if account.failures)
+        return {
+            **self._store.state(),
+            "failing_sessions": failing,
+            "oldest_unsaved_seconds": round(now - min(unsaved), 1) if unsaved else 0,
+        }
+
+    async def close(self) -> None:
+        """Wait for the saves under way; they end within the store's deadlines."""
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await in_thread(partial(shutil.rmtree, self._staging, ignore_errors=True))
+
+
+def event_data(snapshot: Snapshot) -> dict[str, Any]:
+    """What `snapshot_saved` says. Everything new was read back before the head was flipped."""
+    saved_at = to_wire(snapshot.saved_at)
+    return {
+        "snapshot_id": snapshot.id,
+        "saved_at": saved_at,
+        "verified_at": saved_at,
+        "size_bytes": snapshot.size_bytes,
+        "new_bytes": snapshot.new_bytes,
+    }
