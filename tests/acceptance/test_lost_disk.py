@@ -69,6 +69,12 @@ def lose_machine(system: System) -> None:
     shutil.rmtree(system.data_dir)
 
 
+def restored(system: System, session_id: str) -> None:
+    """It is back from a snapshot. (Its status says "connected" until the new node reports.)"""
+    eventually(lambda: "session_restored" in system.receiver.types(session_id), "it was restored", 60)
+    system.until(session_id, "connected")
+
+
 def close_pool(system: System) -> None:
     """An orderly stop: browsers closed, profiles on disk."""
     system.stop("pool")
@@ -86,10 +92,8 @@ def test_a_lost_disk_costs_no_login(system: System) -> None:
     lose_machine(system)
     system.start("pool")
     for session_id in ids:
-        eventually(
-            lambda one=session_id: "session_restored" in system.receiver.types(one), "it was restored", 60
-        )
-        assert system.until(session_id, "connected")["phone_number"] is not None
+        restored(system, session_id)
+        assert system.session(session_id)["phone_number"] is not None
     assert system.standin.stats()["refs_issued"] == refs
     assert system.standin.stats()["double_runs"] == 0
     for session_id in ids:
@@ -108,8 +112,7 @@ def test_a_profile_that_lost_its_login_is_replaced_and_kept_aside(system: System
     shutil.rmtree(system.data_dir / "profiles" / session_id / "chromium" / "Default" / "IndexedDB")
     refs = system.standin.stats()["refs_issued"]
     system.start("pool")
-    eventually(lambda: "session_restored" in system.receiver.types(session_id), "it was restored", 60)
-    system.until(session_id, "connected")
+    restored(system, session_id)
     assert "qr_code_generated" not in system.receiver.types(session_id)[-3:]
     assert len(list((system.data_dir / "profiles-aside").glob(f"{session_id}-*"))) == 1
     # the page came up without a login and asked for a ref, but nobody was shown one
@@ -137,7 +140,7 @@ def test_a_store_that_is_away_is_waited_for(system: System) -> None:
     assert "session_logged_out" not in system.receiver.types(session_id)
     store.unlink()
     away.rename(store)
-    system.until(session_id, "connected", 60)
+    restored(system, session_id)
     assert "session_failed" not in system.receiver.types(session_id)
     delete(system, session_id)
 
@@ -150,7 +153,7 @@ def test_an_empty_store_is_not_believed_when_a_snapshot_was_saved(system: System
     assert system.session(session_id)["status"] == "reconnecting"
     system.kill("pool")
     system.start("pool")
-    system.until(session_id, "connected", 60)
+    restored(system, session_id)
     delete(system, session_id)
 
 
@@ -166,7 +169,7 @@ def test_a_damaged_snapshot_is_noticed_and_the_one_before_serves(system: System)
     data[len(data) // 2] ^= 1
     manifest.write_bytes(data)
     system.start("pool")
-    system.until(session_id, "connected", 60)
+    restored(system, session_id)
     assert "snapshot_corrupt" in system.log("pool")
     delete(system, session_id)
 
@@ -231,5 +234,5 @@ def test_mirroring_switched_off_and_on_again_loses_nothing(system: System) -> No
     system.until(session_id, lambda one: one["snapshot"]["id"] != first)
     lose_machine(system)
     system.start("pool")
-    system.until(session_id, "connected", 60)
+    restored(system, session_id)
     delete(system, session_id)
