@@ -7,6 +7,7 @@ profile. Copies of a browser that went on writing were torn in half of all cases
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
@@ -112,12 +113,21 @@ def _take(source: Path, target: Path) -> int | None:
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         if source.suffix in IMMUTABLE or any(part.endswith(".blob") for part in source.parts):
-            os.link(source, target)
+            _link(source, target)
         else:
             shutil.copyfile(source, target)
     except FileNotFoundError:
         return None
     return target.stat().st_size
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError as error:
+        if error.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK):
+            raise
+        shutil.copyfile(source, target)  # staged on another file system, or on one without hardlinks
 
 
 @contextmanager
