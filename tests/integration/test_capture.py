@@ -133,9 +133,8 @@ async def test_every_copy_taken_under_heavy_writing_is_whole(
         assert await page.evaluate("window.written") > 0, "the writer goes on"
     finally:
         await chromium.kill()
-    print(
-        f"{COPIES} copies whole; stopped for {sorted(stopped)[len(stopped) // 2]:.1f} ms, {max(stopped):.1f} at most"
-    )
+    median = sorted(stopped)[len(stopped) // 2]
+    print(f"{COPIES} copies whole; stopped for {median:.1f} ms, {max(stopped):.1f} at most")
 
 
 @pytest.mark.browser
