@@ -27,7 +27,7 @@ from bench.machine import clean_environ
 from browser_pool.chromium import browsers_of
 from deploy.settings import ROOT
 from deploy.stack import DELIVERER, FUNCTIONS, POOL
-from tests.receiver import Receiver
+from tests.fakes.receiver import Receiver
 from tests.waiting import eventually
 
 Answer = dict[str, Any]
@@ -90,7 +90,7 @@ class Ours:
                 self.start(name)
             command = ["-m", "storage.cli", "workspaces", "create", "Bench"]
             said = subprocess.run(
-                [sys.executable, *command, "--webhook-url", self._receiver.url, "--json"],
+                [sys.executable, *command, "--webhook-url", self._receiver.url(), "--json"],
                 cwd=ROOT,
                 env=self._environ,
                 capture_output=True,

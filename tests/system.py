@@ -17,7 +17,7 @@ from typing import Any, Self
 import requests
 
 from browser_pool.chromium import browsers_of
-from tests.receiver import Receiver
+from tests.fakes.receiver import Receiver
 from tests.standin.client import StandIn
 from tests.waiting import eventually
 
@@ -169,7 +169,7 @@ class System:
         """(workspace_id, api_key, webhook_secret), made with the command line."""
         command = ["-m", "storage.cli", "workspaces", "create", name]
         done = subprocess.run(
-            [sys.executable, *command, "--webhook-url", self.receiver.url, "--json"],
+            [sys.executable, *command, "--webhook-url", self.receiver.url(), "--json"],
             cwd=ROOT,
             env=self.environ,
             capture_output=True,

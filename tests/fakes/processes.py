@@ -12,7 +12,7 @@ from pathlib import Path
 import requests
 
 from tests.fakes.functions import environment
-from tests.fakes.waiting import eventually
+from tests.waiting import eventually
 
 ROOT = Path(__file__).parent.parent.parent
 

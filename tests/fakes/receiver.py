@@ -1,17 +1,18 @@
-"""A backend's webhook address: takes, remembers, and answers as it is told."""
+"""A backend's webhook address: takes, verifies with the public library, remembers, answers as it is told."""
 
 from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from standardwebhooks import Webhook
+from standardwebhooks import Webhook, WebhookVerificationError
 
-from tests.fakes.waiting import eventually
+from tests.waiting import eventually
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,8 @@ class Received:
     path: str
     headers: dict[str, str]
     raw: bytes
+    at: float
+    """When its last byte was here, by the wall clock."""
 
     @property
     def body(self) -> dict[str, Any]:
@@ -31,6 +34,16 @@ class Received:
     def id(self) -> str:
         return self.headers["webhook-id"]
 
+    @property
+    def type(self) -> str:
+        value: str = self.body["type"]
+        return value
+
+    @property
+    def data(self) -> dict[str, Any]:
+        value: dict[str, Any] = self.body["data"]
+        return value
+
     def verify(self, secret: str) -> dict[str, Any]:
         """As a customer does it, with the library of the standard."""
         value: dict[str, Any] = Webhook(secret).verify(self.raw, self.headers)
@@ -39,43 +52,76 @@ class Received:
 
 Answer = Callable[[Received], tuple[int, dict[str, str]]]
 
+HANG_UP = 0
+"""As a status: close the connection and say nothing."""
+
 
 class Receiver:
     """A server on loopback. `answer` may be replaced; `hold` makes it wait before it answers."""
 
-    def __init__(self) -> None:
+    def __init__(self, port: int = 0) -> None:
         self.received: list[Received] = []
         self.answer: Answer = lambda _: (200, {})
         self.hold: threading.Event | None = None
-        self._server: ThreadingHTTPServer | None = None
-
-    def __enter__(self) -> Receiver:
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self.secret: str | None = None
+        """When it is known, what is signed with another is not taken, and counted in `forged`."""
+        self.forged = 0
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), _handler(self))
+        self._server.daemon_threads = True
         self._server.block_on_close = False  # kept-alive connections end when their client closes
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), name="receiver")
         self._thread.start()
+
+    def __enter__(self) -> Receiver:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Refuse connections from now on. Twice is fine."""
         if self.hold is not None:
             self.hold.set()
-        if self._server is not None:
+        if self._thread.is_alive():
             self._server.shutdown()
             self._thread.join()
             self._server.server_close()
-            self._server = None
+
+    @property
+    def port(self) -> int:
+        return self._server.server_port
 
     @property
     def host(self) -> str:
-        assert self._server is not None
-        return f"127.0.0.1:{self._server.server_address[1]}"
+        """host:port, for WEBHOOK_ALLOW_HOSTS."""
+        return f"127.0.0.1:{self.port}"
 
     def url(self, path: str = "/hooks") -> str:
         return f"http://{self.host}{path}"
 
+    def take(self, received: Received) -> tuple[int, dict[str, str]]:
+        """Keep one webhook; give the answer."""
+        if self.secret is not None:
+            try:
+                received.verify(self.secret)
+            except WebhookVerificationError:
+                self.forged += 1
+                return 401, {}
+        self.received.append(received)
+        if self.hold is not None:
+            self.hold.wait(30)
+        return self.answer(received)
+
+    def types(self, session_id: str) -> list[str]:
+        """Types for one session, in the order of arrival."""
+        return [one.type for one in self.received if one.data["session_id"] == session_id]
+
+    def of_type(self, type_: str) -> list[Received]:
+        return [one for one in self.received if one.type == type_]
+
     def wait_for(self, count: int) -> list[Received]:
         """The first `count` requests, as soon as they are there."""
-        eventually(lambda: len(self.received) >= count)
+        eventually(lambda: len(self.received) >= count, f"{count} webhooks came")
         return self.received[:count]
 
 
@@ -88,11 +134,10 @@ def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
         def do_POST(self) -> None:
             raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             headers = {name.lower(): value for name, value in self.headers.items()}
-            received = Received(self.path, headers, raw)
-            receiver.received.append(received)
-            if receiver.hold is not None:
-                receiver.hold.wait(30)
-            status, more = receiver.answer(received)
+            status, more = receiver.take(Received(self.path, headers, raw, time.time()))
+            if status == HANG_UP:
+                self.close_connection = True
+                return
             try:
                 self.send_response(status)
                 for name, value in more.items():

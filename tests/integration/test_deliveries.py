@@ -26,7 +26,7 @@ from tests.fakes.functions import POOL_SECRET, Backend, LocalFunctions
 from tests.fakes.pool import FakePool
 from tests.fakes.processes import DelivererProcess
 from tests.fakes.receiver import Receiver
-from tests.fakes.waiting import eventually
+from tests.waiting import eventually
 
 idle_pool = fixtures.idle_pool
 receiver = fixtures.receiver

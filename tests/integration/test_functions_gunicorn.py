@@ -20,7 +20,7 @@ from tests.fakes import fixtures
 from tests.fakes.functions import POOL_SECRET
 from tests.fakes.pool import FakePool
 from tests.fakes.processes import Gunicorn
-from tests.fakes.waiting import eventually
+from tests.waiting import eventually
 
 idle_pool = fixtures.idle_pool
 
