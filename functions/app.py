@@ -16,6 +16,7 @@ from functions.auth import require_guard
 from functions.bodies import MAX_BODY_BYTES
 from functions.config import FunctionsConfig
 from functions.delivery_routes import delivery_routes
+from functions.event_routes import event_routes
 from functions.health import health_routes
 from functions.links import Links
 from functions.node_reports import NodeReports
@@ -27,6 +28,7 @@ from functions.request_log import log_requests
 from functions.services import Services
 from functions.session_routes import session_routes
 from functions.sessions import Sessions
+from functions.stream_places import StreamPlaces
 from storage import logs
 from storage.clock import Clock, SystemClock
 from storage.database import Database
@@ -76,6 +78,7 @@ def make_services(config: FunctionsConfig, clock: Clock) -> Services:
         nodes=nodes,
         node_reports=node_reports,
         deliveries=deliveries,
+        stream_places=StreamPlaces(database.path.with_name(f"{database.path.name}-streams")),
     )
 
 
@@ -92,6 +95,7 @@ def make_app(services: Services) -> Flask:
     answer_with_problems(app)
     app.register_blueprint(session_routes(services))
     app.register_blueprint(delivery_routes(services))
+    app.register_blueprint(event_routes(services))
     app.register_blueprint(node_routes(services))
     app.register_blueprint(pages_blueprint(services))
     app.register_blueprint(health_routes(services))

@@ -54,6 +54,7 @@ GUARDS = {
     "sessions.make_primary": Guard.WORKSPACE,
     "deliveries.page": Guard.WORKSPACE,
     "deliveries.retry": Guard.WORKSPACE,
+    "events.page": Guard.WORKSPACE,
     "nodes.webhook": Guard.NODE,
     "nodes.heartbeat": Guard.NODE,
     "pages.page": Guard.LINK,

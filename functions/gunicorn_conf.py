@@ -31,6 +31,12 @@ def pre_request(worker: Any, req: Any) -> None:
     req.unreader.sock.settimeout(READ_TIMEOUT_SECONDS)
 
 
+def post_worker_init(worker: Any) -> None:
+    """Let event streams end as soon as this worker is told to stop: it waits for its threads."""
+    services = worker.wsgi.extensions["linkpool"]
+    services.stream_places.are_closing = lambda: not worker.alive or worker.ppid != os.getppid()
+
+
 READ_TIMEOUT_SECONDS = float(os.environ.get("FUNCTIONS_READ_TIMEOUT_SECONDS") or 10)
 
 bind = f"{os.environ.get('FUNCTIONS_HOST') or '127.0.0.1'}:{os.environ.get('FUNCTIONS_PORT') or 8000}"
@@ -38,7 +44,8 @@ worker_class = "gthread"
 workers = 2
 """Python runs one thread at a time; two processes use two cores, and one goes on while the other restarts."""
 threads = 8
-"""A thread waits up to five seconds for a node that hangs; eight of them leave room for everybody else."""
+"""A thread waits up to five seconds for a node that hangs, and an event stream keeps one for minutes; half of
+them (`stream_places`) are left to everybody else."""
 keepalive = 75
 """Seconds. Longer than the 60 of common proxies, so that it is never we who close under a request."""
 graceful_timeout = 15

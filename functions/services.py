@@ -8,6 +8,7 @@ from functions.config import FunctionsConfig
 from functions.links import Links
 from functions.node_reports import NodeReports
 from functions.sessions import Sessions
+from functions.stream_places import StreamPlaces
 from storage.clock import Clock
 from storage.database import Database
 from storage.deliveries import Deliveries
@@ -34,6 +35,7 @@ class Services:
     nodes: Nodes
     node_reports: NodeReports
     deliveries: Deliveries
+    stream_places: StreamPlaces
 
     def close(self) -> None:
         """Close every connection; twice is fine."""

@@ -1,7 +1,8 @@
 """The registry of sessions. Every change of a session goes through here, in one transaction.
 
 Rule: an event is applied once (its id), in order (`seq`), for the right owner (`generation`), and only if
-the table of transitions knows it. State, what belongs to it, and the webhooks owed change together.
+the table of transitions knows it. State, what belongs to it, the stream and the webhooks owed change
+together.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from storage.database import Database
 from storage.deliveries import Deliveries
 from storage.errors import Conflict
 from storage.event_log import EventLog, Outcome
+from storage.event_stream import EventStream
 from storage.events import INTERNAL, EventType, NodeEvent
 from storage.facts import facts_of
 from storage.idempotency import IdempotencyKey, IdempotencyKeys
@@ -39,6 +41,7 @@ class Registry:
         self._events = EventLog(database, clock)
         self._keys = IdempotencyKeys(database, clock)
         self.sessions = SessionTable(database)
+        self.stream = EventStream(database)
 
     # ── what the backend wants ───────────────────────────────────────────────
 
@@ -90,6 +93,7 @@ class Registry:
                 lambda session: after_delete(session, self._clock.now()),
             )
             self._events.empty(session_id)
+            self.stream.empty(session_id)
             self._deliveries.empty(session_id)
         return after
 
@@ -165,6 +169,7 @@ class Registry:
             if session is not None and after is not None:
                 self.sessions.save(session, after, why=event.type.value)
                 if outcome is Outcome.APPLIED and event.type not in INTERNAL:
+                    self.stream.append(after, event)
                     self._deliveries.owe(after, event)
         if outcome is not Outcome.APPLIED:
             log.info(

@@ -154,6 +154,35 @@ VALUES (:id, :session_id, :node_id, :generation, :seq, :type, :occurred_at, :rec
 -- A deleted session's history keeps its shape and loses its content.
 UPDATE events SET data = '{}' WHERE session_id = :session_id;
 
+-- ── the stream ───────────────────────────────────────────────────────────────────────────────────
+
+-- name: advance_stream
+-- Take the next position of a workspace's stream; nobody else gets one until the transaction ends.
+UPDATE workspaces SET stream_position = stream_position + 1 WHERE id = :workspace_id;
+
+-- name: insert_into_stream
+-- A public event at the position that was just taken.
+INSERT INTO stream (workspace_id, position, session_id, event_id, type, occurred_at, data)
+SELECT id, stream_position, :session_id, :event_id, :type, :occurred_at, :data
+FROM workspaces WHERE id = :workspace_id;
+
+-- name: stream_position
+-- How far a workspace's stream has come.
+SELECT stream_position FROM workspaces WHERE id = :workspace_id;
+
+-- name: stream_of_workspace
+-- A stretch of a workspace's stream, oldest first. Filters that are null do not filter.
+SELECT * FROM stream
+WHERE workspace_id = :workspace_id AND position > :after AND position <= :until
+  AND (:session_id IS NULL OR session_id = :session_id)
+  AND (:types IS NULL OR type IN (SELECT value FROM json_each(:types)))
+ORDER BY position
+LIMIT :limit;
+
+-- name: empty_stream_of_session
+-- A deleted session's events keep their place and lose their content.
+UPDATE stream SET data = '{}' WHERE session_id = :session_id;
+
 -- ── idempotency ──────────────────────────────────────────────────────────────────────────────────
 
 -- name: idempotent_answer

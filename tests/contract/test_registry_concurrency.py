@@ -155,7 +155,8 @@ def test_processes_that_start_at_once_migrate_once(tmp_path: Path) -> None:
             database.close()
 
     applied = [name for names in at_once(8, migrate) for name in names]  # type: ignore[attr-defined]
-    assert applied == ["0001_registry"]
+    written = Path(__file__).parents[2] / "storage" / "sql" / "migrations"
+    assert applied == sorted(path.stem for path in written.glob("*.sql"))
 
 
 def test_the_registry_is_readable_by_its_owner_only(tmp_path: Path) -> None:
