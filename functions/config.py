@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from urllib.parse import urlsplit
 
+from functions.retry_schedule import SCHEDULE
 from storage.database import sqlite_path, sqlite_url
 from storage.errors import ConfigError
 
 _SHORTEST_SECRET = 32
+_MOST_RETRIES = 100
+_LONGEST_PAUSE = 7 * 24 * 3600
 _HOST_AND_PORT = "host:port, with commas between several"
 
 
@@ -30,6 +33,8 @@ class FunctionsConfig:
     """LINK_TTL_SECONDS, one hour: how long a hosted page can start or pair; a restart renews it."""
     lease_ttl: timedelta
     """LEASE_TTL_SECONDS, 15: a node that was silent for so long is given no new session."""
+    webhook_retry: tuple[timedelta, ...]
+    """WEBHOOK_RETRY_SECONDS, as in `retry_schedule`: the pauses after failed attempts of a webhook."""
     webhook_allow_hosts: frozenset[str]
     """WEBHOOK_ALLOW_HOSTS, none: host:port pairs that may be private and spoken to without TLS."""
 
@@ -45,6 +50,7 @@ class FunctionsConfig:
             secret_key=read.secret("SECRET_KEY"),
             link_ttl=timedelta(seconds=read.number("LINK_TTL_SECONDS", default=3600, least=1)),
             lease_ttl=timedelta(seconds=read.number("LEASE_TTL_SECONDS", default=15, least=1)),
+            webhook_retry=read.pauses("WEBHOOK_RETRY_SECONDS", default=SCHEDULE),
             webhook_allow_hosts=read.hosts("WEBHOOK_ALLOW_HOSTS"),
         )
         if read.problems:
@@ -91,6 +97,22 @@ class _Reader:
             self.problems.append(f"{name} must be a number from {least:g} to {most:g}, got {text!r}")
             return default
         return value
+
+    def pauses(self, name: str, *, default: tuple[timedelta, ...]) -> tuple[timedelta, ...]:
+        text = self._environ.get(name)
+        if not text:
+            return default
+        try:
+            seconds = [float(part) for part in text.split(",")]
+        except ValueError:
+            seconds = []
+        if not 0 < len(seconds) <= _MOST_RETRIES or not all(0 < one <= _LONGEST_PAUSE for one in seconds):
+            self.problems.append(
+                f"{name} must be 1 to {_MOST_RETRIES} numbers of seconds, each more than 0 and at most "
+                f"{_LONGEST_PAUSE}, with commas between, got {text!r:.80}"
+            )
+            return default
+        return tuple(timedelta(seconds=one) for one in seconds)
 
     def url(self, name: str, *, default: str) -> str:
         value = self._environ.get(name) or default

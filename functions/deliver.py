@@ -11,14 +11,14 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import assert_never
 
 from functions.config import FunctionsConfig
 from functions.guarded_http import GuardedHttp
-from functions.retry_schedule import next_attempt_at
+from functions.retry_schedule import SCHEDULE, next_attempt_at
 from functions.webhook_sender import Delivered, Failed, Gone, WebhookSender
 from storage import logs
 from storage.clock import Clock, SystemClock
@@ -53,6 +53,7 @@ class Deliverer:
         clock: Clock,
         senders: int = SENDERS,
         claim_for: timedelta = CLAIM_FOR,
+        schedule: Sequence[timedelta] = SCHEDULE,
     ) -> None:
         self._database = database
         self._deliveries = deliveries
@@ -60,6 +61,7 @@ class Deliverer:
         self._clock = clock
         self._senders = senders
         self._claim_for = claim_for
+        self._schedule = schedule
         self._stopping = threading.Event()
         self._finished = threading.Event()
         self._busy = 0
@@ -133,7 +135,9 @@ class Deliverer:
                 log.info("delivered", extra=fields)
             case Failed():
                 now = self._clock.now()
-                next_at = next_attempt_at(delivery.attempts + 1, now, result.retry_after)
+                next_at = next_attempt_at(
+                    delivery.attempts + 1, now, result.retry_after, schedule=self._schedule
+                )
                 self._deliveries.failed(
                     delivery,
                     token,
@@ -167,6 +171,7 @@ def main() -> None:
             deliveries=Deliveries(database, clock),
             sender=WebhookSender(http, clock),
             clock=clock,
+            schedule=config.webhook_retry,
         )
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: deliverer.stop())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
@@ -32,11 +32,12 @@ def next_attempt_at(
     now: datetime,
     retry_after: timedelta | None = None,
     jitter: Callable[[], float] = random.random,
+    schedule: Sequence[timedelta] = SCHEDULE,
 ) -> datetime | None:
     """When to try again after the given number of failed attempts; None when they are used up."""
-    if attempts > len(SCHEDULE):
+    if attempts > len(schedule):
         return None
-    pause = SCHEDULE[attempts - 1] * (1 + JITTER * jitter())
+    pause = schedule[attempts - 1] * (1 + JITTER * jitter())
     if retry_after is not None:
         pause = max(pause, min(retry_after, LONGEST_RETRY_AFTER))
     return now + pause

@@ -84,8 +84,8 @@ class Gunicorn(Process):
 class DelivererProcess(Process):
     """`python -m functions.deliver`."""
 
-    def __init__(self, directory: Path, allow: str) -> None:
-        super().__init__(["functions.deliver"], directory, "deliver", WEBHOOK_ALLOW_HOSTS=allow)
+    def __init__(self, directory: Path, allow: str, **env: str) -> None:
+        super().__init__(["functions.deliver"], directory, "deliver", WEBHOOK_ALLOW_HOSTS=allow, **env)
 
     def __enter__(self) -> DelivererProcess:
         super().__enter__()

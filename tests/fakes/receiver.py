@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -59,11 +60,13 @@ HANG_UP = 0
 class Receiver:
     """A server on loopback. `answer` may be replaced; `hold` makes it wait before it answers."""
 
-    def __init__(self, port: int = 0) -> None:
+    def __init__(
+        self, port: int = 0, *, secret: str | None = None, answer: Answer = lambda _: (200, {})
+    ) -> None:
         self.received: list[Received] = []
-        self.answer: Answer = lambda _: (200, {})
+        self.answer = answer
         self.hold: threading.Event | None = None
-        self.secret: str | None = None
+        self.secret = secret
         """When it is known, what is signed with another is not taken, and counted in `forged`."""
         self.forged = 0
         self._server = ThreadingHTTPServer(("127.0.0.1", port), _handler(self))
@@ -131,8 +134,16 @@ def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
         disable_nagle_algorithm = True
         timeout = 1
 
+        def handle(self) -> None:
+            with suppress(ConnectionResetError):  # the sender was killed meanwhile
+                super().handle()
+
         def do_POST(self) -> None:
-            raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            length = int(self.headers.get("Content-Length", 0))
+            raw = self.rfile.read(length)
+            if len(raw) < length:  # the sender was killed in the middle of it
+                self.close_connection = True
+                return
             headers = {name.lower(): value for name, value in self.headers.items()}
             status, more = receiver.take(Received(self.path, headers, raw, time.time()))
             if status == HANG_UP:

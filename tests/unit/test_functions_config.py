@@ -9,6 +9,7 @@ import pytest
 
 from functions import config
 from functions.config import FunctionsConfig
+from functions.retry_schedule import SCHEDULE
 from storage.errors import ConfigError
 
 GOOD = {"POOL_SECRET": "0123456789abcdef" * 2, "SECRET_KEY": "fedcba9876543210" * 2}
@@ -26,6 +27,7 @@ def test_two_secrets_are_all_that_is_needed() -> None:
     assert read.public_url == "http://127.0.0.1:8000"
     assert (read.link_ttl, read.lease_ttl) == (timedelta(hours=1), timedelta(seconds=15))
     assert read.webhook_allow_hosts == frozenset()
+    assert read.webhook_retry == SCHEDULE
 
 
 def test_everything_that_is_told_is_heard() -> None:
@@ -37,12 +39,14 @@ def test_everything_that_is_told_is_heard() -> None:
             "LINK_TTL_SECONDS": "60",
             "LEASE_TTL_SECONDS": "2.5",
             "WEBHOOK_ALLOW_HOSTS": "Backend:8080, 127.0.0.1:9",
+            "WEBHOOK_RETRY_SECONDS": "0.5, 60",
         }
     )
     assert read.database_url == "sqlite:////srv/linkpool/registry.db"
     assert read.public_url == "http://127.0.0.1:9000"
     assert (read.link_ttl, read.lease_ttl) == (timedelta(minutes=1), timedelta(seconds=2.5))
     assert read.webhook_allow_hosts == {"backend:8080", "127.0.0.1:9"}
+    assert read.webhook_retry == (timedelta(seconds=0.5), timedelta(minutes=1))
 
 
 def test_every_problem_is_said_at_once() -> None:
@@ -69,6 +73,10 @@ def test_an_example_is_no_secret(secret: str) -> None:
         {"LEASE_TTL_SECONDS": "nan"},
         {"LINK_TTL_SECONDS": "-1"},
         {"WEBHOOK_ALLOW_HOSTS": "localhost"},
+        {"WEBHOOK_RETRY_SECONDS": "5,,300"},
+        {"WEBHOOK_RETRY_SECONDS": "5,0"},
+        {"WEBHOOK_RETRY_SECONDS": "nan"},
+        {"WEBHOOK_RETRY_SECONDS": "1" + ",1" * 100},
         {"DATABASE_URL": "mysql://localhost/linkpool"},
         {"DATABASE_URL": "sqlite:///"},
         {"PUBLIC_URL": "ftp://example.com"},

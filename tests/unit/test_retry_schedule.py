@@ -27,6 +27,12 @@ def test_after_the_last_attempt_there_is_none() -> None:
     assert next_attempt_at(len(SCHEDULE) + 1, NOW) is None
 
 
+def test_an_operator_can_have_a_schedule_of_their_own() -> None:
+    own = (timedelta(seconds=1), timedelta(seconds=2))
+    assert next_attempt_at(2, NOW, jitter=lambda: 0.0, schedule=own) == NOW + own[1]
+    assert next_attempt_at(3, NOW, schedule=own) is None
+
+
 def test_a_receiver_can_ask_for_more_time_but_not_for_less_or_for_ever() -> None:
     def pause(retry_after: timedelta) -> timedelta:
         at = next_attempt_at(1, NOW, retry_after, jitter=lambda: 0.0)
