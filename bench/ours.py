@@ -226,6 +226,22 @@ class Ours:
                 time.sleep(POLL_ONE if one else POLL_MANY)
         return found
 
+    def told(self, session_id: str, says: Callable[[Answer], bool]) -> float:
+        """The moment at which the backend had the first webhook of this session whose data says so."""
+
+        def first() -> float | None:
+            moments = [
+                one.at
+                for one in self._receiver.received
+                if one.data["session_id"] == session_id and says(one.data)
+            ]
+            return min(moments, default=None)
+
+        at = eventually(first, f"a webhook about {session_id} came", within=REACHED_WITHIN)
+        if at is None or self._receiver.forged:
+            raise NotReached(f"{self._receiver.forged} webhooks had a wrong signature")
+        return at
+
     # ---- what the operator sees
 
     def pool_call(self, method: str, path: str, **more: Any) -> requests.Response:

@@ -68,6 +68,11 @@ def _linking(sessions: Sequence[int]) -> list[RowSpec]:
             seeds="3 to 4 s + poll 0 to 3 s",
             target=Target(limit=Limit.P95, most=0.600),
         ),
+        RowSpec(
+            metric="number_webhook",
+            what="the same until it is in a webhook that the backend has received",
+            seeds="3 to 4 s + 0.5 s + 0.5 s",
+        ),
         *(
             RowSpec(
                 metric="link",

@@ -14,14 +14,16 @@ LONGEST_POLL_SECONDS = 0.7
 
 
 def run(bench: Bench) -> None:
-    """Rows qr_painted, number, number_painted; one session after the other.
+    """Rows qr_painted, number, number_painted, number_webhook; one session after the other.
 
     qr_painted: link_url of a session that has a live QR, opened in a running Chromium with empty caches; from
     the start of the navigation until the QR's SVG has been visible for two frames.
     number: until GET /api/sessions/{id}, asked every 5 ms, shows the phone number.
     number_painted: until the hosted page has shown it for two frames, by the clock of the page.
-    The last two from when WhatsApp's page has the number: `link_ms` after the scan was sent to the stand-in,
-    when its server tells the page. What the page does first, and the way of the scan, count against us.
+    number_webhook: until the backend has received the whole of the first webhook that names the number.
+    The last three from when WhatsApp's page has the number: `link_ms` after the scan was sent to the
+    stand-in, when its server tells the page. What the page does first, and the way of the scan, count against
+    us.
     One session is linked beforehand and not counted: processes and browser have just started, which is what
     one end user meets after a deploy.
     """
@@ -45,8 +47,10 @@ def _one(bench: Bench, system: Ours, user: EndUser, scan_after: float, *, keep: 
             [session["id"]], lambda session: session["phone_number"] is not None
         ).values()
         number_painted = page.painted_at("number")
+        told = system.told(session["id"], lambda data: data.get("phone_number") is not None)
     if keep:
         bench.results.add(Side.OURS, "qr_painted", 1, painted - opened)
         bench.results.add(Side.OURS, "number", 1, known - exists)
         bench.results.add(Side.OURS, "number_painted", 1, number_painted - exists)
+        bench.results.add(Side.OURS, "number_webhook", 1, told - exists)
     system.delete(session["id"])

@@ -21,7 +21,7 @@ class Scenario:
 SCENARIOS = {
     "reads": Scenario(run=reads.run, metrics=("reads_api", "reads_page")),
     "warm": Scenario(run=warm.run, metrics=("warm",)),
-    "page": Scenario(run=page.run, metrics=("qr_painted", "number", "number_painted")),
+    "page": Scenario(run=page.run, metrics=("qr_painted", "number", "number_painted", "number_webhook")),
     "wake": Scenario(run=wake.run, metrics=("wake", "hibernated")),
     "life": Scenario(
         run=life.run, metrics=("cold", "link", "memory", "cpu", "kept", "lost", "warm", "number", "wake")

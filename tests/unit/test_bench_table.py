@@ -7,8 +7,9 @@ import pytest
 from bench.results import Results, Side
 from bench.rows import Limit, Row, RowSpec, Target, Unit, figure
 from bench.samples import Series
+from bench.scenarios.registry import SCENARIOS
 from bench.table import markdown
-from bench.table_of_rows import row_specs
+from bench.table_of_rows import all_metrics, row_specs
 
 ABOUT: dict[str, Any] = {
     "commit": "abc1234",
@@ -102,3 +103,12 @@ def test_every_row_of_the_table_is_named_once() -> None:
     specs = row_specs([1, 5, 10])
     assert len({(spec.metric, spec.sessions) for spec in specs}) == len(specs)
     assert len({spec.what for spec in specs}) == len(specs)
+
+
+def test_the_number_is_followed_to_the_registry_the_page_and_the_backend() -> None:
+    followed = ("number", "number_painted", "number_webhook")
+    rows = {spec.metric: spec for spec in row_specs([1]) if spec.metric in followed}
+    assert tuple(rows) == followed
+    assert rows["number_webhook"].seeds == "3 to 4 s + 0.5 s + 0.5 s"
+    measured = {metric for scenario in SCENARIOS.values() for metric in scenario.metrics}
+    assert measured == all_metrics()
