@@ -17,6 +17,7 @@ from typing import Any, Self
 import requests
 
 from browser_pool.chromium import browsers_of
+from tests.fakes.processes import free_port
 from tests.fakes.receiver import Receiver
 from tests.standin.client import StandIn
 from tests.waiting import eventually
@@ -28,13 +29,6 @@ PROGRAMS = {
     "pool": ["-m", "browser_pool"],
     "deliverer": ["-m", "functions.deliver"],
 }
-
-
-def free_port() -> int:
-    """A port that was free a moment ago."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def _listens(port: int) -> bool:

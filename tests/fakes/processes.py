@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -18,10 +19,16 @@ ROOT = Path(__file__).parent.parent.parent
 
 
 def free_port() -> int:
-    """A port that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
+    """A port that nobody listens on, below those that the system gives to connections.
+
+    One that the system chose (port 0) is taken again by any connection that goes out before we listen on it.
+    """
+    while True:
+        port = random.randrange(20_000, 32_000)
+        try:
+            socket.create_server(("127.0.0.1", port)).close()
+        except OSError:
+            continue
         return port
 
 
@@ -75,6 +82,8 @@ class Gunicorn(Process):
 
     def _ready(self) -> bool:
         assert self.popen.poll() is None, self.output.read_text()
+        if not self.says("Listening at"):
+            return False  # and whoever answers there is not ours
         try:
             return requests.get(f"{self.url}/readyz", timeout=5).status_code == 200
         except requests.ConnectionError:
