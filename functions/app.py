@@ -29,12 +29,15 @@ from functions.services import Services
 from functions.session_routes import session_routes
 from functions.sessions import Sessions
 from functions.stream_places import StreamPlaces
+from functions.webhook_routes import webhook_routes
 from storage import logs
 from storage.clock import Clock, SystemClock
 from storage.database import Database
 from storage.deliveries import Deliveries
+from storage.endpoints import Endpoints
 from storage.nodes import Nodes
 from storage.registry import Registry
+from storage.replays import Replays
 from storage.workspaces import Workspaces
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -79,6 +82,8 @@ def make_services(config: FunctionsConfig, clock: Clock) -> Services:
         node_reports=node_reports,
         deliveries=deliveries,
         stream_places=StreamPlaces(database.path.with_name(f"{database.path.name}-streams")),
+        endpoints=Endpoints(database, clock),
+        replays=Replays(database, clock),
     )
 
 
@@ -96,6 +101,7 @@ def make_app(services: Services) -> Flask:
     app.register_blueprint(session_routes(services))
     app.register_blueprint(delivery_routes(services))
     app.register_blueprint(event_routes(services))
+    app.register_blueprint(webhook_routes(services))
     app.register_blueprint(node_routes(services))
     app.register_blueprint(pages_blueprint(services))
     app.register_blueprint(health_routes(services))

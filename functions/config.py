@@ -37,6 +37,8 @@ class FunctionsConfig:
     """WEBHOOK_RETRY_SECONDS, as in `retry_schedule`: the pauses after failed attempts of a webhook."""
     webhook_allow_hosts: frozenset[str]
     """WEBHOOK_ALLOW_HOSTS, none: host:port pairs that may be private and spoken to without TLS."""
+    events_keep: timedelta
+    """EVENTS_KEEP_DAYS, 30: how long applied events and delivered webhooks are remembered."""
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> FunctionsConfig:
@@ -52,6 +54,7 @@ class FunctionsConfig:
             lease_ttl=timedelta(seconds=read.number("LEASE_TTL_SECONDS", default=15, least=1)),
             webhook_retry=read.pauses("WEBHOOK_RETRY_SECONDS", default=SCHEDULE),
             webhook_allow_hosts=read.hosts("WEBHOOK_ALLOW_HOSTS"),
+            events_keep=timedelta(days=read.number("EVENTS_KEEP_DAYS", default=30, least=1, most=3650)),
         )
         if read.problems:
             raise ConfigError(read.problems)

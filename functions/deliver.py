@@ -21,15 +21,20 @@ from functions.guarded_http import GuardedHttp
 from functions.retry_schedule import SCHEDULE, next_attempt_at
 from functions.webhook_sender import Delivered, Failed, Gone, WebhookSender
 from storage import logs
+from storage.attempts import Tried
 from storage.clock import Clock, SystemClock
 from storage.database import Database
 from storage.deliveries import Deliveries, Delivery
 from storage.errors import ConfigError
+from storage.retention import Retention
 
 log = logging.getLogger(__name__)
 
-SENDERS = 16
+SENDERS = 32
 """Webhooks under way at a time. They wait for other people's servers, not for us."""
+
+SLOW_SENDERS = 16
+"""Of these, for endpoints that are slow, failing or new. However many hang, the other half is free."""
 
 CLAIM_FOR = timedelta(seconds=60)
 """Longer than an attempt: 10 s on the wire and up to 30 s in a resolver that does not answer."""
@@ -38,7 +43,13 @@ LOOK_EVERY_SECONDS = 0.02
 """How often to ask whether somebody wrote: 2 µs a look, and a QR is on its way within 20 ms."""
 
 LONGEST_SLEEP_SECONDS = 1.0
-"""Between two looks at the table itself, in case that a look at the version missed something."""
+"""Between two looks at the table itself: how late a retry may be, or an endpoint's next chance."""
+
+PRUNE_EVERY_SECONDS = 600.0
+"""Between two looks for what is too old."""
+
+PRUNE_AGAIN_SECONDS = 0.5
+"""Between two batches while there is more of it: 400 rows of each kind a second, and the lock mostly free."""
 
 
 class Deliverer:
@@ -50,21 +61,27 @@ class Deliverer:
         database: Database,
         deliveries: Deliveries,
         sender: WebhookSender,
+        retention: Retention,
         clock: Clock,
         senders: int = SENDERS,
+        slow_senders: int = SLOW_SENDERS,
         claim_for: timedelta = CLAIM_FOR,
         schedule: Sequence[timedelta] = SCHEDULE,
     ) -> None:
         self._database = database
         self._deliveries = deliveries
         self._sender = sender
+        self._retention = retention
         self._clock = clock
         self._senders = senders
+        self._slow_senders = slow_senders
         self._claim_for = claim_for
         self._schedule = schedule
         self._stopping = threading.Event()
         self._finished = threading.Event()
         self._busy = 0
+        self._slow_busy = 0
+        self._prune_at = clock.monotonic()
         self._lock = threading.Lock()
 
     def stop(self) -> None:
@@ -78,29 +95,38 @@ class Deliverer:
                 try:
                     seen = self._database.data_version()
                     if not self._claim(pool.submit):
+                        self._prune()
                         self._wait(seen)
                 except Exception:
                     log.exception("deliverer_stumbled")
                     self._stopping.wait(LONGEST_SLEEP_SECONDS)
 
     def _claim(self, submit: Callable[..., object]) -> int:
-        free = self._senders - self._busy
+        with self._lock:
+            free, slow_free = self._senders - self._busy, self._slow_senders - self._slow_busy
         if free <= 0:
             return 0
-        claim = self._deliveries.claim_due(free, self._claim_for)
+        claim = self._deliveries.claim_due(free, self._claim_for, slow_free)
         for delivery in claim.deliveries:
-            with self._lock:
-                self._busy += 1
+            self._count(delivery, 1)
             submit(self._deliver, delivery, claim.token)
         return len(claim.deliveries)
 
+    def _count(self, delivery: Delivery, one: int) -> None:
+        assert delivery.sending is not None
+        with self._lock:
+            self._busy += one
+            self._slow_busy += 0 if delivery.sending.quick else one
+
+    def _prune(self) -> None:
+        """Forget a batch of what is old, when it is time for that."""
+        if self._clock.monotonic() >= self._prune_at:
+            more = self._retention.prune()
+            self._prune_at = self._clock.monotonic() + (PRUNE_AGAIN_SECONDS if more else PRUNE_EVERY_SECONDS)
+
     def _wait(self, seen: int) -> None:
-        """Until somebody wrote, a sender is free again, an attempt is due, or it is time to stop."""
-        due_at = self._deliveries.next_attempt_at()
-        sleep = LONGEST_SLEEP_SECONDS
-        if due_at is not None:
-            sleep = min(sleep, max(0.0, (due_at - self._clock.now()).total_seconds()))
-        wake_at = self._clock.monotonic() + max(sleep, LOOK_EVERY_SECONDS)
+        """Until somebody wrote, a sender is free again, or it is time for a look or to stop."""
+        wake_at = self._clock.monotonic() + LONGEST_SLEEP_SECONDS
         while self._clock.monotonic() < wake_at and not self._stopping.is_set():
             if self._finished.wait(LOOK_EVERY_SECONDS):
                 self._finished.clear()
@@ -115,23 +141,30 @@ class Deliverer:
         except Exception:
             log.exception("delivery_broke", extra={"delivery_id": delivery.id})
         finally:
-            with self._lock:
-                self._busy -= 1
+            self._count(delivery, -1)
             self._finished.set()
 
     def _attempt(self, delivery: Delivery, token: str) -> None:
-        began = self._clock.monotonic()
+        started_at, began = self._clock.now(), self._clock.monotonic()
         result = self._sender.send(delivery)
+        took = timedelta(seconds=self._clock.monotonic() - began)
+        tried = Tried(
+            started_at=started_at,
+            took=took,
+            status_code=result.status_code,
+            error=result.error,
+            answer=result.answer,
+        )
         fields = {
             "delivery_id": delivery.id,
             "session_id": delivery.session_id,
             "event_type": delivery.type,
             "attempt": delivery.attempts + 1,
-            "took_ms": round((self._clock.monotonic() - began) * 1000, 1),
+            "took_ms": round(took.total_seconds() * 1000, 1),
         }
         match result:
             case Delivered():
-                self._deliveries.delivered(delivery, token, result.status_code)
+                self._deliveries.delivered(delivery, token, tried)
                 log.info("delivered", extra=fields)
             case Failed():
                 now = self._clock.now()
@@ -139,16 +172,12 @@ class Deliverer:
                     delivery.attempts + 1, now, result.retry_after, schedule=self._schedule
                 )
                 self._deliveries.failed(
-                    delivery,
-                    token,
-                    error=result.error,
-                    status_code=result.status_code,
-                    next_attempt_at=next_at,
+                    delivery, token, tried, next_attempt_at=next_at, retry_after=result.retry_after
                 )
                 event = "delivery_dead" if next_at is None else "delivery_failed"
                 log.warning(event, extra=fields | {"error": result.error, "next_attempt_at": next_at})
             case Gone():
-                self._deliveries.disable_endpoint(delivery.endpoint_id, "the receiver answered 410 Gone")
+                self._deliveries.gone(delivery, token, tried)
                 log.warning("endpoint_disabled", extra=fields | {"endpoint_id": delivery.endpoint_id})
             case _:
                 assert_never(result)
@@ -170,6 +199,7 @@ def main() -> None:
             database=database,
             deliveries=Deliveries(database, clock),
             sender=WebhookSender(http, clock),
+            retention=Retention(database, clock, config.events_keep),
             clock=clock,
             schedule=config.webhook_retry,
         )

@@ -1,4 +1,4 @@
-"""Routes of /api/deliveries: the webhook log, and sending one again."""
+"""Routes of /api/deliveries: the webhook log, and sending again what was not delivered."""
 
 from __future__ import annotations
 
@@ -12,9 +12,12 @@ from functions.paging import check_parameters, read_cursor, read_limit, refuse, 
 from functions.problems import Problem
 from functions.services import Services
 from functions.session_requests import Nothing
+from functions.webhook_requests import Replay
+from storage.attempts import Attempt
 from storage.clock import to_wire
 from storage.deliveries import Delivery, DeliveryStatus
 from storage.errors import NotFound
+from storage.events import EventType
 
 
 def delivery_routes(services: Services) -> Blueprint:
@@ -22,6 +25,8 @@ def delivery_routes(services: Services) -> Blueprint:
     routes = _Routes(services)
     blueprint = Blueprint("deliveries", __name__, url_prefix="/api/deliveries")
     blueprint.add_url_rule("", "page", routes.page)
+    blueprint.add_url_rule("/retry", "replay", routes.replay, methods=["POST"])
+    blueprint.add_url_rule("/<delivery_id>", "show", routes.show)
     blueprint.add_url_rule("/<delivery_id>/retry", "retry", routes.retry, methods=["POST"])
     return blueprint
 
@@ -33,13 +38,15 @@ class _Routes:
         self._services = services
 
     def page(self) -> Response:
-        check_parameters("status", "session_id", "cursor", "limit")
+        check_parameters("status", "session_id", "endpoint_id", "type", "cursor", "limit")
         before, limit = read_cursor(), read_limit()
         if before is not None and not (before.isdecimal() and len(before) < 19):
             refuse("cursor", "take it from next_cursor of the page before")
         deliveries = self._services.deliveries.page(
             current_workspace().id,
             session_id=request.args.get("session_id"),
+            endpoint_id=request.args.get("endpoint_id"),
+            type_=_type(),
             status=_status(),
             before=None if before is None else int(before),
             limit=limit + 1,
@@ -50,17 +57,43 @@ class _Routes:
             next_cursor=to_cursor(str(deliveries[-1].position)) if more else None,
         )
 
+    def show(self, delivery_id: str) -> Response:
+        try:
+            delivery, attempts = self._services.deliveries.show(current_workspace().id, delivery_id)
+        except NotFound as error:
+            raise _not_found() from error
+        log = [attempt_to_wire(attempt) for attempt in attempts]
+        return jsonify({**delivery_to_wire(delivery), "attempt_log": log})
+
     def retry(self, delivery_id: str) -> Response:
         read_body(Nothing)
         try:
-            delivery = self._services.deliveries.retry(current_workspace().id, delivery_id)
+            delivery = self._services.replays.retry(current_workspace().id, delivery_id)
         except NotFound as error:
-            raise Problem(
-                404, "delivery_not_found", "there is no such delivery; take its id from GET /api/deliveries"
-            ) from error
+            raise _not_found() from error
         response = jsonify(delivery_to_wire(delivery))
         response.status_code = 202
         return response
+
+    def replay(self) -> Response:
+        wanted = read_body(Replay)
+        if wanted.endpoint_id is None and wanted.since is None:
+            refuse("endpoint_id", "give endpoint_id, since, or both")
+        try:
+            count = self._services.replays.replay(
+                current_workspace().id, endpoint_id=wanted.endpoint_id, since=wanted.since_moment
+            )
+        except NotFound as error:
+            raise Problem(404, "webhook_not_found", str(error)) from error
+        response = jsonify(retried=count)
+        response.status_code = 202
+        return response
+
+
+def _not_found() -> Problem:
+    return Problem(
+        404, "delivery_not_found", "there is no such delivery; take its id from GET /api/deliveries"
+    )
 
 
 def delivery_to_wire(delivery: Delivery) -> dict[str, Any]:
@@ -70,6 +103,7 @@ def delivery_to_wire(delivery: Delivery) -> dict[str, Any]:
         "type": delivery.type,
         "session_id": delivery.session_id,
         "event_id": delivery.event_id,
+        "endpoint_id": delivery.endpoint_id,
         "url": delivery.endpoint_url,
         "status": delivery.status.value,
         "attempts": delivery.attempts,
@@ -80,6 +114,28 @@ def delivery_to_wire(delivery: Delivery) -> dict[str, Any]:
         "last_error": delivery.last_error,
         "delivered_at": delivery.delivered_at and to_wire(delivery.delivered_at),
     }
+
+
+def attempt_to_wire(attempt: Attempt) -> dict[str, Any]:
+    """One try, as the receiver's developer wants to see it."""
+    return {
+        "number": attempt.number,
+        "started_at": to_wire(attempt.started_at),
+        "took_ms": round(attempt.took.total_seconds() * 1000),
+        "status_code": attempt.status_code,
+        "error": attempt.error,
+        "answer": attempt.answer,
+    }
+
+
+def _type() -> EventType | None:
+    text = request.args.get("type")
+    if text is None:
+        return None
+    try:
+        return EventType(text)
+    except ValueError:
+        refuse("type", "must be the type of an event, such as session_ready")
 
 
 def _status() -> DeliveryStatus | None:

@@ -27,6 +27,10 @@ MAX_ANSWER_BYTES = 64 * 1024
 """Only the status counts. More is not read, and the connection not used again."""
 
 
+KEPT_ANSWER_BYTES = 1024
+"""More than the log shows, so that it can cut between characters."""
+
+
 class AddressRefused(LinkpoolError):
     """The name leads to an address that is not public."""
 
@@ -37,6 +41,8 @@ class Answer:
 
     status: int
     retry_after: str | None
+    start: bytes = b""
+    """The beginning of its body, for the log; nothing when it is compressed."""
 
 
 class _Watched:
@@ -153,12 +159,16 @@ class GuardedHttp:
             ) as response,
         ):
             try:  # the rest of it, so that the connection can be used again
-                response.raw.read(MAX_ANSWER_BYTES, decode_content=False)
+                content = response.raw.read(MAX_ANSWER_BYTES, decode_content=False)
             except Exception as error:
                 raise requests.ConnectionError(f"the answer broke off: {type(error).__name__}") from error
             if deadline.over:
                 raise requests.Timeout(f"no whole answer within {self._timeout:g} s")
-            return Answer(status=response.status_code, retry_after=response.headers.get("Retry-After"))
+            return Answer(
+                status=response.status_code,
+                retry_after=response.headers.get("Retry-After"),
+                start=b"" if "Content-Encoding" in response.headers else content[:KEPT_ANSWER_BYTES],
+            )
 
     def close(self) -> None:
         """Close every connection. Twice is fine."""

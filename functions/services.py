@@ -12,8 +12,10 @@ from functions.stream_places import StreamPlaces
 from storage.clock import Clock
 from storage.database import Database
 from storage.deliveries import Deliveries
+from storage.endpoints import Endpoints
 from storage.nodes import Nodes
 from storage.registry import Registry
+from storage.replays import Replays
 from storage.workspaces import Workspaces
 
 
@@ -36,6 +38,8 @@ class Services:
     node_reports: NodeReports
     deliveries: Deliveries
     stream_places: StreamPlaces
+    endpoints: Endpoints
+    replays: Replays
 
     def close(self) -> None:
         """Close every connection; twice is fine."""

@@ -1,4 +1,4 @@
-"""One attempt to deliver one webhook: body, signature, request, and what the answer means.
+"""One attempt to deliver one webhook: body, signatures, request, and what the answer means.
 
 Rule: a 2xx is delivered, 410 ends the endpoint, everything else is tried again. Redirects are not followed.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -30,6 +31,8 @@ class Delivered:
     """The receiver has it."""
 
     status_code: int
+    error: None = None
+    answer: bytes = b""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,11 +42,16 @@ class Failed:
     error: str
     status_code: int | None = None
     retry_after: timedelta | None = None
+    answer: bytes = b""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Gone:
     """The receiver wants nothing more."""
+
+    status_code: int = GONE
+    error: str = "answered 410"
+    answer: bytes = b""
 
 
 Result = Delivered | Failed | Gone
@@ -70,26 +78,34 @@ class WebhookSender:
 
     def send(self, delivery: Delivery) -> Result:
         """One attempt."""
-        assert delivery.webhook_secret is not None
+        sending = delivery.sending
+        assert sending is not None
         now = self._clock.now()
         body = body_of(delivery, now)
         headers = {
+            **sending.headers,  # first, so that none of them replaces one of ours
             "content-type": "application/json",
             "user-agent": USER_AGENT,
             "webhook-id": delivery.id,
             "webhook-timestamp": str(int(now.timestamp())),
-            "webhook-signature": Webhook(delivery.webhook_secret).sign(delivery.id, now, body.decode()),
+            "webhook-signature": signatures(sending.secrets, delivery.id, now, body),
         }
         try:
             answer = self._http.post(delivery.endpoint_url, body, headers)
         except (requests.RequestException, AddressRefused) as error:
             return Failed(error=f"{type(error).__name__}: {error}"[:_LONGEST_ERROR])
         if 200 <= answer.status < 300:
-            return Delivered(status_code=answer.status)
+            return Delivered(status_code=answer.status, answer=answer.start)
         if answer.status == GONE:
-            return Gone()
+            return Gone(answer=answer.start)
         return Failed(
             error=f"answered {answer.status}",
             status_code=answer.status,
             retry_after=read_retry_after(answer.retry_after, now),
+            answer=answer.start,
         )
+
+
+def signatures(secrets: Iterable[str], webhook_id: str, now: datetime, body: bytes) -> str:
+    """One signature for each secret, as the standard lists them: receivers take any that fits."""
+    return " ".join(Webhook(secret).sign(webhook_id, now, body.decode()) for secret in secrets)

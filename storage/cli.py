@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,6 +20,7 @@ import click
 from storage.clock import SystemClock, to_wire
 from storage.database import Database, sqlite_url
 from storage.deliveries import Deliveries
+from storage.endpoints import Endpoints
 from storage.errors import LinkpoolError
 from storage.logs import mask_phone
 from storage.registry import Registry
@@ -144,16 +146,17 @@ def revoke_key(prefix: str) -> None:
 
 
 @cli.group()
-def endpoints() -> None:
-    """Where webhooks go."""
+def webhooks() -> None:
+    """Where webhooks go, and what signs them."""
 
 
-@endpoints.command("list")
+@webhooks.command("list")
 @as_json
 def list_endpoints(as_json: bool) -> None:
-    """Every endpoint, and whether it was switched off."""
+    """Every endpoint, whether it was switched off, and how it does."""
     with _registry() as database:
-        found = Workspaces(database, SystemClock()).endpoints()
+        found = Endpoints(database, SystemClock()).page()
+    now = SystemClock().now()
     _print(
         [
             {
@@ -162,6 +165,7 @@ def list_endpoints(as_json: bool) -> None:
                 "session_id": one.session_id,
                 "url": one.url,
                 "disabled_at": None if one.disabled_at is None else to_wire(one.disabled_at),
+                "circuit": one.state(now),
             }
             for one in found
         ],
@@ -169,13 +173,51 @@ def list_endpoints(as_json: bool) -> None:
     )
 
 
-@endpoints.command("enable")
+@webhooks.command("add")
+@click.argument("workspace_id")
+@click.argument("url", callback=_url)
+def add_endpoint(workspace_id: str, url: str) -> None:
+    """Send a workspace's events to this address, too."""
+    with _registry() as database:
+        Workspaces(database, SystemClock()).get(workspace_id)
+        click.echo(Endpoints(database, SystemClock()).add(workspace_id, url).id)
+
+
+@webhooks.command("enable")
 @click.argument("endpoint_id")
 def enable_endpoint(endpoint_id: str) -> None:
     """Send to an endpoint again that had answered 410 Gone."""
     with _registry() as database:
-        Workspaces(database, SystemClock()).enable_endpoint(endpoint_id)
+        Endpoints(database, SystemClock()).enable(endpoint_id)
     click.echo(f"enabled {endpoint_id}")
+
+
+@webhooks.command("rotate")
+@click.argument("workspace_id")
+@click.option(
+    "--overlap-hours",
+    default=24,
+    type=click.IntRange(0, 168),
+    show_default=True,
+    help="How long the present secret signs, too.",
+)
+@as_json
+def rotate_secret(workspace_id: str, overlap_hours: int, as_json: bool) -> None:
+    """A new webhook secret for a workspace; printed for the only time."""
+    with _registry() as database:
+        new = Workspaces(database, SystemClock()).rotate_webhook_secret(
+            workspace_id, timedelta(hours=overlap_hours)
+        )
+    click.echo(json.dumps({"webhook_secret": new.webhook_secret}) if as_json else new.webhook_secret)
+
+
+@cli.group()
+def endpoints() -> None:
+    """The older name of `webhooks`."""
+
+
+endpoints.add_command(list_endpoints)
+endpoints.add_command(enable_endpoint)
 
 
 @cli.group()

@@ -9,18 +9,30 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from storage.attempts import Attempt, Attempts, Tried
+from storage.circuit import FAILURES_TO_OPEN
 from storage.clock import Clock, from_wire, to_wire
 from storage.database import Database
-from storage.errors import Conflict, NotFound
-from storage.events import NodeEvent
+from storage.endpoints import Endpoints
+from storage.errors import NotFound
+from storage.events import EventType, NodeEvent
 from storage.ids import new_id
 from storage.public_events import public_data
 from storage.sessions import Session
+
+QUICK_TURNS = 4
+"""Deliveries under way to an endpoint that answers fast. Of 32 senders, eight such endpoints would have to
+stop answering within the same ten seconds to hold up the rest."""
+
+SLOW_TURNS = 2
+"""To one that is slow, failing, or new: a second session need not wait for the first, and no more is lost."""
+
+GONE = "the receiver answered 410 Gone"
 
 
 class DeliveryStatus(StrEnum):
@@ -32,6 +44,26 @@ class DeliveryStatus(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Sending:
+    """What only the sender of a delivery may see."""
+
+    secrets: tuple[str, ...] = field(repr=False)
+    """Each makes a signature: the new one first, then the previous one while it is valid."""
+    headers: Mapping[str, str] = field(repr=False)
+    quick: bool
+    """The endpoint answered fast the last time."""
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> Sending:
+        both = (row["webhook_secret"], row["webhook_secret_previous"])
+        return cls(
+            secrets=tuple(secret for secret in both if secret is not None),
+            headers=json.loads(row["headers"]),
+            quick=bool(row["quick"]),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Delivery:
     """One webhook owed to one endpoint."""
 
@@ -40,8 +72,6 @@ class Delivery:
     """The webhook-id, the same over all attempts."""
     endpoint_id: str
     endpoint_url: str
-    webhook_secret: str | None
-    """Only in a claimed delivery: nobody but the sender needs it."""
     workspace_id: str
     session_id: str
     event_id: str
@@ -56,14 +86,17 @@ class Delivery:
     last_status_code: int | None
     last_error: str | None
     delivered_at: datetime | None
+    sending: Sending | None = None
+    """Only in a claimed delivery: nobody but the sender needs it."""
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Delivery:
-        values = {name: row[name] for name in cls.__annotations__}
+        values = {name: row[name] for name in cls.__annotations__ if name != "sending"}
         for name in ("occurred_at", "created_at", "next_attempt_at", "last_attempt_at", "delivered_at"):
             values[name] = None if values[name] is None else from_wire(values[name])
         values["data"] = json.loads(values["data"])
         values["status"] = DeliveryStatus(values["status"])
+        values["sending"] = Sending.from_row(row) if "webhook_secret" in row else None
         return cls(**values)
 
 
@@ -81,11 +114,16 @@ class Deliveries:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
+        self._endpoints = Endpoints(database, clock)
+        self._attempts = Attempts(database)
 
     def owe(self, session: Session, event: NodeEvent) -> int:
-        """Owe a public event to all who hear of this session; inside the transaction that applied it."""
+        """Owe a public event to all who hear of it; inside the transaction that applied it."""
         endpoints = self._database.all(
-            "endpoints_of_session", workspace_id=session.workspace_id, session_id=session.id
+            "endpoints_of_session",
+            workspace_id=session.workspace_id,
+            session_id=session.id,
+            type=event.type.value,
         )
         if not endpoints:
             return 0
@@ -106,54 +144,75 @@ class Deliveries:
             )
         return len(endpoints)
 
-    def claim_due(self, limit: int, claim_for: timedelta) -> Claim:
-        """Take up to `limit` due deliveries; whatever is not settled in time may be claimed again."""
-        now = self._clock.now()
+    # ── sending ──────────────────────────────────────────────────────────────
+
+    def claim_due(self, limit: int, claim_for: timedelta, slow_limit: int | None = None) -> Claim:
+        """Take up to `limit` due deliveries, of slow endpoints up to `slow_limit`.
+
+        Whatever is not settled in time may be claimed again. Asking takes no lock, so that a deliverer with
+        nothing to do is in nobody's way.
+        """
+        now = to_wire(self._clock.now())
+        candidates = self._database.all(
+            "claimable_deliveries",
+            now=now,
+            limit=limit,
+            slow_limit=limit if slow_limit is None else slow_limit,
+            quick_turns=QUICK_TURNS,
+            slow_turns=SLOW_TURNS,
+            failures_to_open=FAILURES_TO_OPEN,
+        )
         token = secrets.token_hex(8)
+        if not candidates:
+            return Claim(token=token, deliveries=[])
+        claimed_until = to_wire(self._clock.now() + claim_for)
+        claimed: list[Delivery] = []
         with self._database.transaction():
-            taken = self._database.run(
-                "claim_deliveries",
-                claim=token,
-                claimed_until=to_wire(now + claim_for),
-                now=to_wire(now),
-                limit=limit,
-            )
-            rows = self._database.all("claimed_deliveries", claim=token) if taken else []
-        return Claim(token=token, deliveries=[Delivery.from_row(row) for row in rows])
+            for position in (candidate["position"] for candidate in candidates):
+                taken = self._database.run(
+                    "claim_delivery", position=position, claim=token, claimed_until=claimed_until, now=now
+                )
+                if taken:
+                    row = self._database.one("claimed_delivery", position=position, now=now)
+                    assert row is not None
+                    claimed.append(Delivery.from_row(row))
+        return Claim(token=token, deliveries=claimed)
 
-    def next_attempt_at(self) -> datetime | None:
-        """When something can be claimed next; None when nothing is owed."""
-        row = self._database.one("next_delivery_at")
-        return None if row is None or row["at"] is None else from_wire(row["at"])
-
-    def delivered(self, delivery: Delivery, token: str, status_code: int) -> bool:
+    def delivered(self, delivery: Delivery, token: str, tried: Tried) -> bool:
         """The receiver has it. False when the claim had ended meanwhile."""
-        return self._settle(delivery, token, DeliveryStatus.DELIVERED, status_code=status_code)
+        return self._settle(delivery, token, DeliveryStatus.DELIVERED, tried)
 
     def failed(
         self,
         delivery: Delivery,
         token: str,
+        tried: Tried,
         *,
-        error: str,
-        status_code: int | None,
         next_attempt_at: datetime | None,
+        retry_after: timedelta | None = None,
     ) -> bool:
         """An attempt failed; without a next one the delivery is dead. False when the claim had ended."""
         status = DeliveryStatus.DEAD if next_attempt_at is None else DeliveryStatus.PENDING
         return self._settle(
-            delivery, token, status, status_code=status_code, error=error, next_attempt_at=next_attempt_at
+            delivery, token, status, tried, next_attempt_at=next_attempt_at, retry_after=retry_after
         )
+
+    def gone(self, delivery: Delivery, token: str, tried: Tried) -> bool:
+        """The receiver wants nothing more: owe its endpoint nothing more. False when the claim had ended."""
+        with self._database.transaction():
+            settled = self._settle(delivery, token, DeliveryStatus.DEAD, tried)
+            self._endpoints.disable(delivery.endpoint_id, GONE)
+        return settled
 
     def _settle(
         self,
         delivery: Delivery,
         token: str,
         status: DeliveryStatus,
+        tried: Tried,
         *,
-        status_code: int | None,
-        error: str | None = None,
         next_attempt_at: datetime | None = None,
+        retry_after: timedelta | None = None,
     ) -> bool:
         with self._database.transaction():
             settled = self._database.run(
@@ -161,30 +220,30 @@ class Deliveries:
                 id=delivery.id,
                 claim=token,
                 status=status.value,
-                status_code=status_code,
-                error=error,
+                status_code=tried.status_code,
+                error=tried.error,
                 next_attempt_at=None if next_attempt_at is None else to_wire(next_attempt_at),
                 now=to_wire(self._clock.now()),
             )
+            if settled:
+                self._attempts.record(delivery.id, tried)
+            self._endpoints.judge(delivery.endpoint_id, tried, retry_after)
         return settled == 1
 
-    def disable_endpoint(self, endpoint_id: str, reason: str) -> None:
-        """The receiver is gone: owe it nothing more."""
-        with self._database.transaction():
-            self._database.run(
-                "disable_endpoint", id=endpoint_id, reason=reason, now=to_wire(self._clock.now())
-            )
-            self._database.run("bury_deliveries_of_endpoint", endpoint_id=endpoint_id, reason=reason)
+    # ── the log ──────────────────────────────────────────────────────────────
 
     def empty(self, session_id: str) -> None:
         """Keep nothing of a deleted session's account; inside the transaction that deletes it."""
         self._database.run("empty_deliveries_of_session", session_id=session_id)
+        self._attempts.empty(session_id)
 
     def page(
         self,
         workspace_id: str,
         *,
         session_id: str | None = None,
+        endpoint_id: str | None = None,
+        type_: EventType | None = None,
         status: DeliveryStatus | None = None,
         before: int | None = None,
         limit: int = 50,
@@ -194,31 +253,17 @@ class Deliveries:
             "deliveries_of_workspace",
             workspace_id=workspace_id,
             session_id=session_id,
+            endpoint_id=endpoint_id,
+            type=None if type_ is None else type_.value,
             status=None if status is None else status.value,
             before=before,
             limit=limit,
         )
         return [Delivery.from_row(row) for row in rows]
 
-    def retry(self, workspace_id: str, delivery_id: str) -> Delivery:
-        """Owe a delivery again, now, with all its attempts. Raises NotFound, Conflict."""
-        with self._database.transaction():
-            row = self._database.one("delivery_of_workspace", id=delivery_id, workspace_id=workspace_id)
-            if row is None:
-                raise NotFound(f"there is no delivery {delivery_id}")
-            if row["endpoint_disabled_at"] is not None:
-                raise Conflict(
-                    f"the endpoint of delivery {delivery_id} answered 410 Gone and is switched off; "
-                    "have the operator enable it, then retry",
-                    code="endpoint_disabled",
-                )
-            if row["data"] == "{}":
-                raise Conflict(
-                    f"the session of delivery {delivery_id} was deleted, and what it said with it",
-                    code="session_deleted",
-                )
-            if not self._database.run("retry_delivery", id=delivery_id, now=to_wire(self._clock.now())):
-                raise Conflict(f"delivery {delivery_id} is being sent right now", code="delivery_in_flight")
-            row = self._database.one("delivery_of_workspace", id=delivery_id, workspace_id=workspace_id)
-            assert row is not None
-            return Delivery.from_row(row)
+    def show(self, workspace_id: str, delivery_id: str) -> tuple[Delivery, list[Attempt]]:
+        """One delivery with its attempts. Raises NotFound."""
+        row = self._database.one("delivery_of_workspace", id=delivery_id, workspace_id=workspace_id)
+        if row is None:
+            raise NotFound(f"there is no delivery {delivery_id}")
+        return Delivery.from_row(row), self._attempts.of(delivery_id)

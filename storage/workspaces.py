@@ -8,13 +8,14 @@ from __future__ import annotations
 import base64
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from storage.api_keys import ApiKey, hash_secret, make_key, show_key, split_key
 from storage.clock import Clock, from_wire, to_wire
 from storage.database import Database
+from storage.endpoints import Endpoints
 from storage.errors import NotFound
 from storage.ids import new_id
 
@@ -52,26 +53,11 @@ class NewWorkspace:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Endpoint:
-    """An address that hears of a workspace's events, or of one session's."""
+class NewSecret:
+    """What signs from now on, and until when the one before signs, too. Its maker gets to see it once."""
 
-    id: str
-    workspace_id: str
-    session_id: str | None
-    url: str
-    disabled_at: datetime | None
-    disabled_reason: str | None
-
-    @classmethod
-    def from_row(cls, row: Mapping[str, Any]) -> Endpoint:
-        return cls(
-            id=row["id"],
-            workspace_id=row["workspace_id"],
-            session_id=row["session_id"],
-            url=row["url"],
-            disabled_at=None if row["disabled_at"] is None else from_wire(row["disabled_at"]),
-            disabled_reason=row["disabled_reason"],
-        )
+    webhook_secret: str = field(repr=False)
+    previous_valid_until: datetime | None
 
 
 class Workspaces:
@@ -87,7 +73,7 @@ class Workspaces:
         workspace = Workspace(
             id=new_id(now),
             name=name,
-            webhook_secret="whsec_" + base64.b64encode(secrets.token_bytes(WEBHOOK_SECRET_BYTES)).decode(),
+            webhook_secret=_make_webhook_secret(),
             created_at=now,
         )
         with self._database.transaction():
@@ -160,26 +146,26 @@ class Workspaces:
                 )
 
     def add_endpoint(self, workspace_id: str, url: str, session_id: str | None = None) -> str:
-        """Send this workspace's events (of one session) there, too."""
-        now = self._clock.now()
-        endpoint_id = new_id(now)
+        """Send this workspace's events (of one session) there, too: all of them, and nothing beside."""
+        return Endpoints(self._database, self._clock).add(workspace_id, url, session_id=session_id).id
+
+    def rotate_webhook_secret(self, workspace_id: str, overlap: timedelta) -> NewSecret:
+        """Sign with a new secret; until `overlap` has passed with the present one, too. Raises NotFound.
+
+        A secret that was still in its own overlap signs no more: a webhook carries two signatures at most.
+        """
+        self.get(workspace_id)
+        until = self._clock.now() + overlap if overlap else None
+        new = NewSecret(webhook_secret=_make_webhook_secret(), previous_valid_until=until)
         with self._database.transaction():
             self._database.run(
-                "insert_endpoint",
-                id=endpoint_id,
-                workspace_id=workspace_id,
-                session_id=session_id,
-                url=url,
-                created_at=to_wire(now),
+                "rotate_webhook_secret",
+                id=workspace_id,
+                secret=new.webhook_secret,
+                previous_until=None if until is None else to_wire(until),
             )
-        return endpoint_id
+        return new
 
-    def endpoints(self, workspace_id: str | None = None) -> list[Endpoint]:
-        """Every endpoint, or a workspace's."""
-        return [Endpoint.from_row(row) for row in self._database.all("endpoints", workspace_id=workspace_id)]
 
-    def enable_endpoint(self, endpoint_id: str) -> None:
-        """Send to an endpoint again that had answered 410. Raises NotFound."""
-        with self._database.transaction():
-            if not self._database.run("enable_endpoint", id=endpoint_id):
-                raise NotFound(f"there is no endpoint {endpoint_id}")
+def _make_webhook_secret() -> str:
+    return "whsec_" + base64.b64encode(secrets.token_bytes(WEBHOOK_SECRET_BYTES)).decode()

@@ -209,6 +209,12 @@ INSERT INTO workspaces (id, name, webhook_secret, created_at) VALUES (:id, :name
 -- A workspace.
 SELECT * FROM workspaces WHERE id = :id;
 
+-- name: rotate_webhook_secret
+-- A new secret; the one before signs too until its time is over.
+UPDATE workspaces SET webhook_secret_previous = CASE WHEN :previous_until IS NOT NULL THEN webhook_secret END,
+    webhook_secret_previous_until = :previous_until, webhook_secret = :secret
+WHERE id = :id;
+
 -- name: workspaces
 -- Every workspace, oldest first.
 SELECT * FROM workspaces ORDER BY id;
@@ -263,26 +269,65 @@ DELETE FROM nonces WHERE used_at < :oldest;
 
 -- name: insert_endpoint
 -- Where a workspace, or one session of it, wants its events.
-INSERT INTO endpoints (id, workspace_id, session_id, url, created_at)
-VALUES (:id, :workspace_id, :session_id, :url, :created_at);
+INSERT INTO endpoints (id, workspace_id, session_id, url, events, headers, created_at)
+VALUES (:id, :workspace_id, :session_id, :url, :events, :headers, :created_at);
 
 -- name: endpoints_of_session
--- Who hears of a session's events: one address once, even when workspace and session name the same.
+-- Who hears of this event: one address once, even when workspace and session name the same.
 SELECT min(id) AS id FROM endpoints
-WHERE workspace_id = :workspace_id AND disabled_at IS NULL AND (session_id IS NULL OR session_id = :session_id)
+WHERE workspace_id = :workspace_id AND disabled_at IS NULL AND deleted_at IS NULL
+  AND (session_id IS NULL OR session_id = :session_id)
+  AND (events = '[]' OR EXISTS (SELECT 1 FROM json_each(endpoints.events) WHERE value = :type))
 GROUP BY url;
 
+-- name: endpoint_of_workspace
+-- An endpoint; another workspace's is as absent as one that never was.
+SELECT * FROM endpoints WHERE id = :id AND workspace_id = :workspace_id AND deleted_at IS NULL;
+
+-- name: endpoint_by_url
+-- The endpoint of a workspace, or of one session, that has this address already.
+SELECT id FROM endpoints
+WHERE workspace_id = :workspace_id AND url = :url AND deleted_at IS NULL
+  AND (session_id = :session_id OR (session_id IS NULL AND :session_id IS NULL));
+
+-- name: endpoints
+-- One page of endpoints, newest first. Filters that are null do not filter.
+SELECT * FROM endpoints
+WHERE deleted_at IS NULL
+  AND (:workspace_id IS NULL OR workspace_id = :workspace_id)
+  AND (:session_id IS NULL OR session_id = :session_id)
+  AND (:before IS NULL OR id < :before)
+ORDER BY id DESC
+LIMIT :limit;
+
+-- name: change_endpoint
+-- Another address, other events, other headers.
+UPDATE endpoints SET url = :url, events = :events, headers = :headers WHERE id = :id AND deleted_at IS NULL;
+
 -- name: disable_endpoint
--- The receiver said 410 Gone.
+-- The receiver said 410 Gone, or the workspace switched it off.
 UPDATE endpoints SET disabled_at = :now, disabled_reason = :reason WHERE id = :id AND disabled_at IS NULL;
 
 -- name: enable_endpoint
--- The operator knows that the receiver is back.
-UPDATE endpoints SET disabled_at = NULL, disabled_reason = NULL WHERE id = :id;
+-- Somebody knows that the receiver is back.
+UPDATE endpoints SET disabled_at = NULL, disabled_reason = NULL WHERE id = :id AND deleted_at IS NULL;
 
--- name: endpoints
--- Every endpoint, for the operator.
-SELECT * FROM endpoints WHERE :workspace_id IS NULL OR workspace_id = :workspace_id ORDER BY id;
+-- name: delete_endpoint
+-- Its line stays for the log; its headers are secrets and go.
+UPDATE endpoints SET deleted_at = :now, headers = '{}' WHERE id = :id;
+
+-- name: try_endpoint_now
+-- Somebody asks for another try: the pause of an open circuit ends, and one delivery at a time tries.
+UPDATE endpoints SET open_until = :now WHERE id = :id AND open_until > :now;
+
+-- name: circuit_of_endpoint
+-- How an endpoint did lately.
+SELECT failures, openings, open_until, quick FROM endpoints WHERE id = :id;
+
+-- name: save_circuit
+-- How an endpoint does now.
+UPDATE endpoints SET failures = :failures, openings = :openings, open_until = :open_until, quick = :quick
+WHERE id = :id;
 
 -- name: insert_delivery
 -- Owe a webhook; owing it twice is owing it once.
@@ -292,38 +337,69 @@ VALUES (:id, :endpoint_id, :workspace_id, :session_id, :event_id, :type, :occurr
         :now, 'pending', 0, :now)
 ON CONFLICT (endpoint_id, event_id) DO NOTHING;
 
--- name: claim_deliveries
--- Take due deliveries: only the oldest pending one of a session and endpoint, and none that is claimed.
--- The predicate is repeated outside the subselect, so that two claimers never share a row.
+-- name: claimable_deliveries
+-- What may be sent now: of each session and endpoint the oldest pending delivery, if it is due; nothing of an
+-- endpoint that is off or whose circuit is open; one at a time where it is half open, else :slow_turns or
+-- :quick_turns. Endpoints take turns: nobody's second goes before another's first. Of slow and unproven
+-- endpoints no more than :slow_limit in all. Endpoints are found by skipping through an index, so that a dead
+-- one with a hundred thousand deliveries costs one step.
+WITH RECURSIVE waiting (endpoint_id) AS (
+    SELECT min(endpoint_id) FROM deliveries WHERE status = 'pending'
+    UNION ALL
+    SELECT (SELECT min(d.endpoint_id) FROM deliveries d
+            WHERE d.status = 'pending' AND d.endpoint_id > waiting.endpoint_id)
+    FROM waiting WHERE waiting.endpoint_id IS NOT NULL),
+ready AS (
+    SELECT e.id, e.quick,
+        CASE WHEN e.failures >= :failures_to_open THEN 1 WHEN e.quick = 1 THEN :quick_turns ELSE :slow_turns END
+            AS turns,
+        (SELECT count(*) FROM deliveries c
+         WHERE c.endpoint_id = e.id AND c.claimed_until IS NOT NULL AND c.claimed_until > :now) AS busy
+    FROM waiting w JOIN endpoints e ON e.id = w.endpoint_id
+    WHERE e.disabled_at IS NULL AND e.deleted_at IS NULL AND (e.open_until IS NULL OR e.open_until <= :now)),
+heads AS (
+    SELECT d.position, d.next_attempt_at, r.quick, r.turns,
+        r.busy + row_number() OVER (PARTITION BY r.id ORDER BY d.next_attempt_at, d.position) AS turn
+    FROM ready r JOIN deliveries d ON d.position IN (
+        SELECT x.position FROM deliveries x
+        WHERE x.status = 'pending' AND x.endpoint_id = r.id AND x.next_attempt_at <= :now
+          AND (x.claimed_until IS NULL OR x.claimed_until <= :now)
+          AND NOT EXISTS (
+              SELECT 1 FROM deliveries older
+              WHERE older.status = 'pending' AND older.endpoint_id = x.endpoint_id
+                AND older.session_id = x.session_id AND older.position < x.position)
+        ORDER BY x.next_attempt_at, x.position
+        LIMIT :quick_turns)
+    WHERE r.busy < r.turns),
+placed AS (
+    SELECT h.position, h.next_attempt_at, h.quick, h.turn,
+        row_number() OVER (PARTITION BY h.quick ORDER BY h.turn, h.next_attempt_at, h.position) AS place
+    FROM heads h WHERE h.turn <= h.turns)
+SELECT position FROM placed
+WHERE quick = 1 OR place <= :slow_limit
+ORDER BY turn, next_attempt_at, position
+LIMIT :limit;
+
+-- name: claim_delivery
+-- Take one of them; no row when another deliverer was faster. What made it claimable is asked again.
 UPDATE deliveries SET claimed_by = :claim, claimed_until = :claimed_until
-WHERE position IN (
-    SELECT d.position FROM deliveries d
-    WHERE d.status = 'pending' AND d.next_attempt_at <= :now
-      AND (d.claimed_until IS NULL OR d.claimed_until <= :now)
-      AND NOT EXISTS (
-          SELECT 1 FROM deliveries older
-          WHERE older.status = 'pending' AND older.endpoint_id = d.endpoint_id
-            AND older.session_id = d.session_id AND older.position < d.position)
-    ORDER BY d.next_attempt_at, d.position
-    LIMIT :limit)
-  AND status = 'pending' AND next_attempt_at <= :now AND (claimed_until IS NULL OR claimed_until <= :now);
-
--- name: claimed_deliveries
--- What a claim took, with what sending needs.
-SELECT d.*, e.url AS endpoint_url, w.webhook_secret
-FROM deliveries d JOIN endpoints e ON e.id = d.endpoint_id JOIN workspaces w ON w.id = d.workspace_id
-WHERE d.claimed_by = :claim AND d.status = 'pending'
-ORDER BY d.position;
-
--- name: next_delivery_at
--- When the deliverer has to wake up: the next attempt or the end of somebody's claim.
-SELECT min(max(d.next_attempt_at, coalesce(d.claimed_until, d.next_attempt_at))) AS at
-FROM deliveries d
-WHERE d.status = 'pending'
+WHERE position = :position
+  AND status = 'pending' AND next_attempt_at <= :now AND (claimed_until IS NULL OR claimed_until <= :now)
   AND NOT EXISTS (
       SELECT 1 FROM deliveries older
-      WHERE older.status = 'pending' AND older.endpoint_id = d.endpoint_id
-        AND older.session_id = d.session_id AND older.position < d.position);
+      WHERE older.status = 'pending' AND older.endpoint_id = deliveries.endpoint_id
+        AND older.session_id = deliveries.session_id AND older.position < deliveries.position)
+  AND EXISTS (
+      SELECT 1 FROM endpoints e
+      WHERE e.id = deliveries.endpoint_id AND e.disabled_at IS NULL AND e.deleted_at IS NULL
+        AND (e.open_until IS NULL OR e.open_until <= :now));
+
+-- name: claimed_delivery
+-- What a claim took, with what sending needs. The previous secret signs beside the new one while it is valid.
+SELECT d.*, e.url AS endpoint_url, e.headers, e.quick, w.webhook_secret,
+    CASE WHEN w.webhook_secret_previous_until > :now THEN w.webhook_secret_previous END AS webhook_secret_previous
+FROM deliveries d JOIN endpoints e ON e.id = d.endpoint_id JOIN workspaces w ON w.id = d.workspace_id
+WHERE d.position = :position;
 
 -- name: settle_delivery
 -- What an attempt came to; no row when the claim had ended and is somebody else's. Of a deleted session
@@ -347,23 +423,28 @@ UPDATE deliveries SET data = '{}' WHERE session_id = :session_id AND status <> '
 -- name: bury_deliveries_of_endpoint
 -- An endpoint that is gone is owed nothing more; a retry can still revive each one.
 UPDATE deliveries SET status = 'dead', next_attempt_at = NULL, claimed_by = NULL, claimed_until = NULL,
-    last_error = :reason
+    last_error = :reason,
+    data = CASE
+        WHEN EXISTS (SELECT 1 FROM sessions s WHERE s.id = session_id AND s.deleted_at IS NOT NULL) THEN '{}'
+        ELSE data END
 WHERE endpoint_id = :endpoint_id AND status = 'pending';
 
 -- name: deliveries_of_workspace
 -- One page of a workspace's webhook log, newest first. Filters that are null do not filter.
-SELECT d.*, e.url AS endpoint_url, NULL AS webhook_secret
+SELECT d.*, e.url AS endpoint_url
 FROM deliveries d JOIN endpoints e ON e.id = d.endpoint_id
 WHERE d.workspace_id = :workspace_id
   AND (:before IS NULL OR d.position < :before)
   AND (:session_id IS NULL OR d.session_id = :session_id)
+  AND (:endpoint_id IS NULL OR d.endpoint_id = :endpoint_id)
+  AND (:type IS NULL OR d.type = :type)
   AND (:status IS NULL OR d.status = :status)
 ORDER BY d.position DESC
 LIMIT :limit;
 
 -- name: delivery_of_workspace
 -- One delivery; another workspace's is as absent as one that never was.
-SELECT d.*, e.url AS endpoint_url, NULL AS webhook_secret, e.disabled_at AS endpoint_disabled_at
+SELECT d.*, e.url AS endpoint_url, e.disabled_at AS endpoint_disabled_at, e.deleted_at AS endpoint_deleted_at
 FROM deliveries d JOIN endpoints e ON e.id = d.endpoint_id
 WHERE d.id = :id AND d.workspace_id = :workspace_id;
 
@@ -373,3 +454,77 @@ UPDATE deliveries SET status = 'pending', next_attempt_at = :now, delivered_at =
     attempts = CASE status WHEN 'pending' THEN attempts ELSE 0 END,
     claimed_by = NULL, claimed_until = NULL
 WHERE id = :id AND (claimed_until IS NULL OR claimed_until <= :now);
+
+-- name: replay_deliveries
+-- Owe what is dead again, with all its attempts: of one endpoint, since a time, or both. What an endpoint that
+-- is off was owed stays dead, and so does what was emptied with its session.
+UPDATE deliveries SET status = 'pending', next_attempt_at = :now, attempts = 0
+WHERE workspace_id = :workspace_id AND status = 'dead' AND data <> '{}'
+  AND (:endpoint_id IS NULL OR endpoint_id = :endpoint_id)
+  AND (:since IS NULL OR created_at >= :since)
+  AND EXISTS (SELECT 1 FROM endpoints e
+              WHERE e.id = deliveries.endpoint_id AND e.disabled_at IS NULL AND e.deleted_at IS NULL);
+
+-- name: insert_attempt
+-- What one attempt came to. Numbers go on when a dead delivery is owed again. Of a deleted session no receiver's
+-- words are kept.
+INSERT INTO delivery_attempts (delivery_id, number, started_at, took_ms, status_code, error, answer)
+SELECT d.id, 1 + coalesce((SELECT max(number) FROM delivery_attempts WHERE delivery_id = d.id), 0),
+    :started_at, :took_ms, :status_code, :error, CASE WHEN s.deleted_at IS NULL THEN :answer END
+FROM deliveries d JOIN sessions s ON s.id = d.session_id
+WHERE d.id = :delivery_id;
+
+-- name: attempts_of_delivery
+-- Every attempt of one delivery.
+SELECT * FROM delivery_attempts WHERE delivery_id = :delivery_id ORDER BY number;
+
+-- name: empty_attempts_of_session
+-- What receivers said of a deleted session may name its account.
+UPDATE delivery_attempts SET answer = NULL
+WHERE answer IS NOT NULL AND delivery_id IN (SELECT id FROM deliveries WHERE session_id = :session_id);
+
+-- ── retention ────────────────────────────────────────────────────────────────────────────────────
+
+-- name: bury_old_deliveries
+-- Nobody waits for a month: what an endpoint that never answered is owed is dead.
+UPDATE deliveries SET status = 'dead', next_attempt_at = NULL, claimed_by = NULL, claimed_until = NULL,
+    last_error = :reason,
+    data = CASE
+        WHEN EXISTS (SELECT 1 FROM sessions s WHERE s.id = session_id AND s.deleted_at IS NOT NULL) THEN '{}'
+        ELSE data END
+WHERE position IN (
+    SELECT position FROM deliveries WHERE status = 'pending' AND created_at < :before
+      AND (claimed_until IS NULL OR claimed_until <= :now)
+    ORDER BY created_at LIMIT :limit)
+  AND status = 'pending' AND (claimed_until IS NULL OR claimed_until <= :now);
+
+-- name: prune_delivered
+-- Forget old deliveries and, by the foreign key, their attempts; a batch at a time, for the write lock's sake.
+DELETE FROM deliveries WHERE position IN (
+    SELECT position FROM deliveries WHERE status = 'delivered' AND created_at < :before
+    ORDER BY created_at LIMIT :limit)
+  AND status = 'delivered';
+
+-- name: prune_dead
+-- The same for what was given up, and not replayed for longer still.
+DELETE FROM deliveries WHERE position IN (
+    SELECT position FROM deliveries WHERE status = 'dead' AND created_at < :before
+    ORDER BY created_at LIMIT :limit)
+  AND status = 'dead';
+
+-- name: prune_events
+-- Forget old events that no delivery names any more.
+DELETE FROM events WHERE id IN (
+    SELECT id FROM events
+    WHERE received_at < :before AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.event_id = events.id)
+    ORDER BY received_at LIMIT :limit)
+  AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.event_id = events.id);
+
+-- name: prune_endpoints
+-- Forget endpoints that were deleted, themselves or with their session, and that no delivery names any more.
+DELETE FROM endpoints WHERE id IN (
+    SELECT e.id FROM endpoints e LEFT JOIN sessions s ON s.id = e.session_id
+    WHERE (e.deleted_at < :before OR s.deleted_at < :before)
+      AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.endpoint_id = e.id)
+    LIMIT :limit)
+  AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.endpoint_id = endpoints.id);

@@ -20,7 +20,9 @@ from functions.deliver import Deliverer
 from functions.guarded_http import AddressRefused, GuardedHttp
 from functions.webhook_sender import WebhookSender
 from storage.clock import SystemClock
+from storage.deliveries import SLOW_TURNS
 from storage.events import EventType
+from storage.retention import Retention
 from tests.fakes import fixtures
 from tests.fakes.functions import POOL_SECRET, Backend, LocalFunctions
 from tests.fakes.pool import FakePool
@@ -65,6 +67,7 @@ def deliver(functions: LocalFunctions, receiver: Receiver) -> Iterator[StartDeli
                 database=functions.services.database,
                 deliveries=functions.services.deliveries,
                 sender=WebhookSender(http, clock),
+                retention=Retention(functions.services.database, clock, timedelta(days=30)),
                 clock=clock,
             )
             thread = threading.Thread(target=deliverer.run, name="deliverer")
@@ -90,8 +93,11 @@ def pause_after(delivery: dict[str, object]) -> timedelta:
 
 
 def make_due(functions: LocalFunctions) -> None:
-    """Let the time until the next attempts pass."""
+    """Let the time until the next attempts pass, and that of an open circuit."""
     with functions.services.database.transaction():
+        functions.services.database.connection.execute(
+            "UPDATE endpoints SET open_until = '2000-01-01T00:00:00.000Z' WHERE open_until IS NOT NULL"
+        )
         functions.services.database.connection.execute(
             "UPDATE deliveries SET next_attempt_at = '2000-01-01T00:00:00.000Z' WHERE status = 'pending'"
         )
@@ -376,7 +382,7 @@ def test_a_killed_deliverer_loses_nothing(
     receiver.hold = threading.Event()
     sessions = [backend.create()["id"] for _ in range(5)]
     with DelivererProcess(tmp_path, receiver.host) as first:
-        receiver.wait_for(5)
+        begun = receiver.wait_for(SLOW_TURNS)  # it is new here; more are not risked on it
         first.kill()
     receiver.hold.set()
     for session_id in sessions:
@@ -391,9 +397,9 @@ def test_a_killed_deliverer_loses_nothing(
     assert len({one.id for one in receiver.received}) == 15
     for session_id in sessions:
         seen = [one.body["type"] for one in receiver.received if one.body["data"]["session_id"] == session_id]
-        assert seen == ["qr_code_generated"] * 2 + ["session_authenticated", "session_ready"]
-    again = [one.id for one in receiver.received[:5]]
-    assert sorted(again) == sorted(one.id for one in receiver.received[5:] if one.id in again)
+        twice = 1 + any(one.body["data"]["session_id"] == session_id for one in begun)
+        assert seen == ["qr_code_generated"] * twice + ["session_authenticated", "session_ready"]
+    assert len(receiver.received) == 15 + SLOW_TURNS
 
 
 def test_a_deliverer_that_is_stopped_finishes_what_it_has_begun(
