@@ -74,6 +74,8 @@ def why_refused(url: str, allowed: frozenset[str]) -> str | None:
         return "give an https address, such as https://example.com/hooks"
     if parts.username is not None or parts.password is not None:
         return "leave user and password out; verify the signature instead"
+    if parts.port == 0:
+        return "nobody listens on port 0"
     if not url.isascii() or not url.isprintable() or " " in url:
         return "only printable ASCII; encode the rest"
     if spelled in allowed:
@@ -86,6 +88,7 @@ def why_refused(url: str, allowed: frozenset[str]) -> str | None:
 
 
 def _looks_private(host: str) -> bool:
+    host = host.rstrip(".")  # the full spelling of the same name
     if host == "localhost" or host.endswith((".localhost", ".local", ".internal")):
         return True
     last = host.rpartition(".")[2]

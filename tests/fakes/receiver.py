@@ -65,11 +65,13 @@ class Receiver:
     ) -> None:
         self.received: list[Received] = []
         self.answer = answer
+        self.says = b""
+        """Body of every answer."""
         self.hold: threading.Event | None = None
         self.secret = secret
         """When it is known, what is signed with another is not taken, and counted in `forged`."""
         self.forged = 0
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), _handler(self))
+        self._server = _Server(("127.0.0.1", port), _handler(self))
         self._server.daemon_threads = True
         self._server.block_on_close = False  # kept-alive connections end when their client closes
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), name="receiver")
@@ -122,10 +124,18 @@ class Receiver:
     def of_type(self, type_: str) -> list[Received]:
         return [one for one in self.received if one.type == type_]
 
+    def paths(self) -> list[str]:
+        """Where to, in the order of arrival."""
+        return [one.path for one in self.received]
+
     def wait_for(self, count: int) -> list[Received]:
         """The first `count` requests, as soon as they are there."""
         eventually(lambda: len(self.received) >= count, f"{count} webhooks came")
         return self.received[:count]
+
+
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 64  # a deliverer opens many connections at once
 
 
 def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
@@ -153,8 +163,9 @@ def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
                 self.send_response(status)
                 for name, value in more.items():
                     self.send_header(name, value)
-                self.send_header("Content-Length", "0")
+                self.send_header("Content-Length", str(len(receiver.says)))
                 self.end_headers()
+                self.wfile.write(receiver.says)
             except OSError:
                 self.close_connection = True  # the sender was killed meanwhile
 

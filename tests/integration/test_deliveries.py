@@ -5,8 +5,6 @@ import io
 import json
 import socket
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,72 +14,23 @@ import zxingcpp
 from PIL import Image
 from standardwebhooks import WebhookVerificationError
 
-from functions.deliver import Deliverer
 from functions.guarded_http import AddressRefused, GuardedHttp
-from functions.webhook_sender import WebhookSender
-from storage.clock import SystemClock
 from storage.deliveries import SLOW_TURNS
 from storage.events import EventType
-from storage.retention import Retention
-from tests.fakes import fixtures
+from tests.fakes import fixtures, webhook_fixtures
 from tests.fakes.functions import POOL_SECRET, Backend, LocalFunctions
 from tests.fakes.pool import FakePool
 from tests.fakes.processes import DelivererProcess
 from tests.fakes.receiver import Receiver
+from tests.fakes.webhook_fixtures import StartDeliverer, log_of, make_due
 from tests.waiting import eventually
 
 idle_pool = fixtures.idle_pool
 receiver = fixtures.receiver
-
-StartDeliverer = Callable[[], Deliverer]
-
-
-@pytest.fixture
-def functions(tmp_path: Path, receiver: Receiver) -> Iterator[LocalFunctions]:
-    local = LocalFunctions(tmp_path, WEBHOOK_ALLOW_HOSTS=receiver.host)
-    yield local
-    local.close()
-
-
-@pytest.fixture
-def backend(functions: LocalFunctions, receiver: Receiver) -> Backend:
-    return functions.workspace(webhook_url=receiver.url())
-
-
-@pytest.fixture
-def pool(idle_pool: FakePool, functions: LocalFunctions) -> FakePool:
-    idle_pool.heartbeat(functions.send)
-    return idle_pool
-
-
-@pytest.fixture
-def deliver(functions: LocalFunctions, receiver: Receiver) -> Iterator[StartDeliverer]:
-    """Starts a deliverer in a thread, and stops it."""
-    with ExitStack() as running:
-
-        def start() -> Deliverer:
-            http = GuardedHttp(frozenset({receiver.host}), timeout=2)
-            running.callback(http.close)
-            clock = SystemClock()
-            deliverer = Deliverer(
-                database=functions.services.database,
-                deliveries=functions.services.deliveries,
-                sender=WebhookSender(http, clock),
-                retention=Retention(functions.services.database, clock, timedelta(days=30)),
-                clock=clock,
-            )
-            thread = threading.Thread(target=deliverer.run, name="deliverer")
-            thread.start()
-            running.callback(thread.join)
-            running.callback(deliverer.stop)
-            return deliverer
-
-        yield start
-
-
-def log_of(backend: Backend) -> list[dict[str, object]]:
-    deliveries: list[dict[str, object]] = backend.get("/api/deliveries?limit=200").get_json()["deliveries"]
-    return list(reversed(deliveries))
+functions = webhook_fixtures.functions
+backend = webhook_fixtures.backend
+pool = webhook_fixtures.pool
+deliver = webhook_fixtures.deliver
 
 
 def pause_after(delivery: dict[str, object]) -> timedelta:
@@ -90,17 +39,6 @@ def pause_after(delivery: dict[str, object]) -> timedelta:
         datetime.fromisoformat(str(delivery[name])) for name in ("last_attempt_at", "next_attempt_at")
     )
     return next_ - last
-
-
-def make_due(functions: LocalFunctions) -> None:
-    """Let the time until the next attempts pass, and that of an open circuit."""
-    with functions.services.database.transaction():
-        functions.services.database.connection.execute(
-            "UPDATE endpoints SET open_until = '2000-01-01T00:00:00.000Z' WHERE open_until IS NOT NULL"
-        )
-        functions.services.database.connection.execute(
-            "UPDATE deliveries SET next_attempt_at = '2000-01-01T00:00:00.000Z' WHERE status = 'pending'"
-        )
 
 
 def test_a_workspace_hears_of_a_link_in_order_and_can_verify_every_word(
@@ -238,14 +176,22 @@ def test_gone_switches_the_endpoint_off(
     assert len(receiver.received) == 1
 
 
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+@pytest.mark.parametrize("location", ["/elsewhere", "http://169.254.169.254/latest/meta-data/"])
 def test_a_redirect_is_not_followed(
-    backend: Backend, pool: FakePool, receiver: Receiver, deliver: StartDeliverer
+    receiver: Receiver, status: int, location: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    receiver.answer = lambda _: (302, {"Location": receiver.url("/elsewhere")})
-    backend.create()
-    deliver()
-    eventually(lambda: log_of(backend)[0]["last_error"] == "answered 302")
-    assert [one.path for one in receiver.received] == ["/hooks"]
+    asked: list[str] = []
+    resolve = socket.getaddrinfo
+    monkeypatch.setattr(
+        socket, "getaddrinfo", lambda host, *rest, **more: asked.append(host) or resolve(host, *rest, **more)
+    )
+    receiver.answer = lambda _: (status, {"Location": location})
+    http = GuardedHttp(frozenset({receiver.host}))
+    assert http.post(receiver.url(), b"{}", {}).status == status
+    http.close()
+    assert receiver.paths() == ["/hooks"]
+    assert asked == ["127.0.0.1"]
 
 
 def test_the_log_can_be_filtered_and_paged(
@@ -300,7 +246,25 @@ def test_a_private_address_is_refused_before_a_connection_is_made(
 
 
 @pytest.mark.parametrize(
-    "url", ["http://example.com/", "https://127.0.0.1:1/", "https://[::ffff:127.0.0.1]:1/"]
+    "url",
+    [
+        "http://example.com/",
+        "https://127.0.0.1:1/",
+        "https://0.0.0.0:1/",
+        "https://2130706433:1/",
+        "https://0x7f000001:1/",
+        "https://0x7f.1:1/",
+        "https://0177.0.0.1:1/",
+        "https://127.1:1/",
+        "https://169.254.169.254:1/",
+        "https://[::1]:1/",
+        "https://[::]:1/",
+        "https://[::ffff:127.0.0.1]:1/",
+        "https://[::ffff:a9fe:a9fe]:1/",
+        "https://[64:ff9b::7f00:1]:1/",
+        "https://[fd00:ec2::254]:1/",
+        "https://[fe80::1]:1/",
+    ],
 )
 def test_an_address_that_is_not_allowed_is_refused(url: str) -> None:
     http = GuardedHttp(frozenset())
@@ -321,6 +285,34 @@ def test_a_name_with_a_public_and_a_private_address_is_refused(
     with pytest.raises(AddressRefused, match=r"169\.254\.169\.254"):
         http.post("https://rebind.example/", b"{}", {})
     http.close()
+
+
+def test_a_name_is_resolved_once_and_what_was_judged_is_connected_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A resolver that says a public address first and a private one then is asked no second time."""
+    with socket.create_server(("127.0.0.1", 0)) as trap:
+        trap.settimeout(0.1)
+        port = trap.getsockname()[1]
+        asked: list[object] = []
+        connected: list[object] = []
+
+        def resolve(*_: object, **__: object) -> list[tuple[object, ...]]:
+            asked.append(1)
+            address = "93.184.216.34" if len(asked) == 1 else "127.0.0.1"
+            return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port))]
+
+        def connect(_: socket.socket, address: object) -> None:
+            connected.append(address)
+            raise ConnectionRefusedError("nothing leaves this machine in a test")
+
+        monkeypatch.setattr(socket, "getaddrinfo", resolve)
+        monkeypatch.setattr(socket.socket, "connect", connect)
+        http = GuardedHttp(frozenset())
+        with pytest.raises(requests.ConnectionError):
+            http.post(f"https://rebind.example:{port}/", b"{}", {})
+        http.close()
+        assert connected == [("93.184.216.34", port)]
+        with pytest.raises(TimeoutError):
+            trap.accept()
 
 
 def test_a_receiver_that_drips_its_answer_is_cut_off() -> None:

@@ -62,6 +62,53 @@ def test_a_public_https_address_is_taken(url: str) -> None:
     assert why_refused(url, frozenset()) is None
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://example.com/",
+        "https://127.0.0.1/",
+        "https://127.0.0.1./",
+        "https://127.1/",
+        "https://2130706433/",
+        "https://0x7f000001/",
+        "https://0x7f.0.0.1/",
+        "https://0177.0.0.1/",
+        "https://017700000001/",
+        "https://0.0.0.0/",
+        "https://0/",
+        "https://169.254.169.254/latest/meta-data/",
+        "https://[::]/",
+        "https://[::1]/",
+        "https://[::ffff:127.0.0.1]/",
+        "https://[::ffff:7f00:1]/",
+        "https://[64:ff9b::a9fe:a9fe]/",
+        "https://[2002:7f00:1::]/",
+        "https://[fc00::1]/",
+        "https://[fd00:ec2::254]/",
+        "https://[fe80::1]/",
+        "https://[fe80::1%25eth0]/",
+        "https://localhost/",
+        "https://localhost./",
+        "https://LOCALHOST/",
+        "https://a.localhost/",
+        "https://metadata.google.internal./",
+        "https://example.com@127.0.0.1/",
+        "https://user:secret@example.com/",
+        "https://127.0.0.1\\@example.com/",
+        "https://example.com:0/",
+        "https://example.com:65536/",
+        "https://example.com:port/",
+        "https://ex\u00e4mple.com/",
+        "https://\u0661\u0662\u0667.0.0.1/",
+        "//example.com/",
+        "file:///etc/passwd",
+        "gopher://example.com/",
+    ],
+)
+def test_an_address_is_refused_when_it_is_given_to_us(url: str) -> None:
+    assert why_refused(url, frozenset()) is not None
+
+
 def test_the_operator_can_allow_a_host_and_port_and_no_other() -> None:
     allowed = frozenset({"127.0.0.1:9000", "[::1]:9000"})
     assert why_refused("http://127.0.0.1:9000/hooks", allowed) is None
