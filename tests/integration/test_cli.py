@@ -50,6 +50,21 @@ def test_keys_are_made_and_revoked(tmp_path: Path) -> None:
     assert run(tmp_path, "keys", "revoke", prefix).returncode == 2
 
 
+def test_webhooks_are_added_listed_enabled_and_their_secret_rotated(tmp_path: Path) -> None:
+    made = json.loads(run(tmp_path, "workspaces", "create", "A", "--json").stdout)
+    workspace_id = made["workspace_id"]
+    endpoint_id = run(tmp_path, "webhooks", "add", workspace_id, "https://example.com/hooks").stdout.strip()
+    (row,) = json.loads(run(tmp_path, "webhooks", "list", "--json").stdout)
+    assert (row["id"], row["url"], row["circuit"]) == (endpoint_id, "https://example.com/hooks", "closed")
+    assert run(tmp_path, "webhooks", "enable", endpoint_id).stdout == f"enabled {endpoint_id}\n"
+    secret = run(tmp_path, "webhooks", "rotate", workspace_id).stdout.strip()
+    assert secret.startswith("whsec_")
+    assert secret != made["webhook_secret"]
+    assert secret not in run(tmp_path, "webhooks", "list", "--json").stdout
+    assert run(tmp_path, "webhooks", "add", workspace_id, "https://example.com/hooks").returncode == 2
+    assert run(tmp_path, "webhooks", "rotate", "nobody").returncode == 2
+
+
 def test_sessions_are_listed_with_masked_numbers(tmp_path: Path) -> None:
     functions = LocalFunctions(tmp_path)
     session = functions.workspace().create(start=False)
