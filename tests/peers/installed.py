@@ -15,7 +15,8 @@ def missing() -> str | None:
     """What is missing, in one line."""
     if shutil.which("node") is None:
         return "peers need Node 20 or newer on PATH"
-    if not WA_JS.exists() or not (PACKAGES / "whatsapp-web.js").exists():
+    others = ("whatsapp-web.js", "standardwebhooks")
+    if not WA_JS.exists() or not all((PACKAGES / name).exists() for name in others):
         return "peers are not installed: npm ci --prefix tests/peers"
     return None
 
