@@ -14,6 +14,9 @@ from storage.errors import ConfigError
 _SHORTEST_SECRET = 32
 _MOST_RETRIES = 100
 _LONGEST_PAUSE = 7 * 24 * 3600
+EVENTS_KEEP_DAYS = 30
+"""A month: longer than a bug in a backend stays unnoticed."""
+
 _HOST_AND_PORT = "host:port, with commas between several"
 
 
@@ -54,7 +57,9 @@ class FunctionsConfig:
             lease_ttl=timedelta(seconds=read.number("LEASE_TTL_SECONDS", default=15, least=1)),
             webhook_retry=read.pauses("WEBHOOK_RETRY_SECONDS", default=SCHEDULE),
             webhook_allow_hosts=read.hosts("WEBHOOK_ALLOW_HOSTS"),
-            events_keep=timedelta(days=read.number("EVENTS_KEEP_DAYS", default=30, least=1, most=3650)),
+            events_keep=timedelta(
+                days=read.number("EVENTS_KEEP_DAYS", default=EVENTS_KEEP_DAYS, least=1, most=3650)
+            ),
         )
         if read.problems:
             raise ConfigError(read.problems)
