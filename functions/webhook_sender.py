@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -24,6 +25,8 @@ from storage.deliveries import Delivery
 USER_AGENT = "linkpool-webhooks/1"
 GONE = 410
 _LONGEST_ERROR = 200
+_ADDRESS = re.compile(r" with url: \S+")
+"""Path and query, which some use as a password; the error is logged."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +96,7 @@ class WebhookSender:
         try:
             answer = self._http.post(delivery.endpoint_url, body, headers)
         except (requests.RequestException, AddressRefused) as error:
-            return Failed(error=f"{type(error).__name__}: {error}"[:_LONGEST_ERROR])
+            return Failed(error=_ADDRESS.sub("", f"{type(error).__name__}: {error}")[:_LONGEST_ERROR])
         if 200 <= answer.status < 300:
             return Delivered(status_code=answer.status, answer=answer.start)
         if answer.status == GONE:

@@ -44,7 +44,7 @@ def deliver(functions: LocalFunctions, receiver: Receiver) -> Iterator[StartDeli
     with ExitStack() as running:
 
         def start() -> Deliverer:
-            http = GuardedHttp(frozenset({receiver.host}), timeout=2)
+            http = GuardedHttp(frozenset({receiver.host}), timeout=30)
             running.callback(http.close)
             clock = SystemClock()
             deliverer = Deliverer(

@@ -194,6 +194,35 @@ def test_a_redirect_is_not_followed(
     assert asked == ["127.0.0.1"]
 
 
+def test_an_error_does_not_repeat_what_stands_behind_the_host(
+    backend: Backend, pool: FakePool, receiver: Receiver, deliver: StartDeliverer
+) -> None:
+    url = receiver.url("/hooks?token=s3cret")
+    deliver()
+    receiver.__exit__()  # nobody listens there any more
+    backend.create(webhook_url=url)
+    eventually(lambda: {one["attempts"] for one in log_of(backend)} == {1})
+    errors = " ".join(str(one["last_error"]) for one in log_of(backend))
+    assert "ConnectionError" in errors
+    assert "s3cret" not in errors
+
+
+def test_a_deliverer_forgets_what_is_old(
+    backend: Backend, pool: FakePool, functions: LocalFunctions, receiver: Receiver, deliver: StartDeliverer
+) -> None:
+    backend.create()
+    deliver()
+    eventually(lambda: log_of(backend)[0]["status"] == "delivered")
+    with functions.services.database.transaction():
+        for column, table in (("created_at", "deliveries"), ("received_at", "events")):
+            functions.services.database.connection.execute(
+                f"UPDATE {table} SET {column} = '2000-01-01T00:00:00.000Z'"  # noqa: S608
+            )
+    deliver()
+    eventually(lambda: log_of(backend) == [])
+    assert functions.services.database.connection.execute("SELECT 1 FROM events").fetchall() == []
+
+
 def test_the_log_can_be_filtered_and_paged(
     backend: Backend, pool: FakePool, functions: LocalFunctions
 ) -> None:

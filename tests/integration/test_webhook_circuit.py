@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from functions.deliver import SENDERS
 from storage.attempts import Tried
 from storage.circuit import FAILURES_TO_OPEN, FIRST_PAUSE
 from storage.deliveries import QUICK_TURNS, SLOW_TURNS, Claim
@@ -233,17 +234,18 @@ def test_one_dead_endpoint_among_two_hundred_delays_no_other(
     functions: LocalFunctions, pool: FakePool, receiver: Receiver, deliver: StartDeliverer
 ) -> None:
     """While the dead one hangs with everything it is given, all others get all they are owed, in order."""
-    pool.capacity = 10
+    pool.capacity = 100
+    pool.heartbeat(functions.send)
     released = threading.Event()
 
     def answer(one: Received) -> tuple[int, dict[str, str]]:
         if one.path == "/dead":
-            released.wait(30)
+            released.wait(60)
         return 200, {}
 
     receiver.answer = answer
     dead = functions.workspace("Dead", receiver.url("/dead"))
-    for _ in range(3):  # more sessions than it gets turns
+    for _ in range(SENDERS + 8):  # it could hold every sender, and is owed first
         dead.create()
     backend = functions.workspace("Two hundred")
     endpoints = functions.services.endpoints
