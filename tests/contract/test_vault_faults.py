@@ -176,8 +176,9 @@ def test_a_prune_survives_a_fault_at_every_request(
             session(fault.around(store)).prune(keep=1)
         except StoreUnavailable:
             assert restored(store, tmp_path) == NEW
-            for line in session(store).history():
-                session(store).verify(line.id)
+            for name in store.names():  # also those that have left the history
+                if "/m/" in name:
+                    session(store).verify(name.rpartition("/")[2])
             session(store).prune(keep=1)
         assert restored(store, tmp_path) == NEW
         assert store.names() == clean.names()

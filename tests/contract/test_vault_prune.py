@@ -2,6 +2,7 @@
 
 import os
 import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,21 @@ def test_a_save_after_a_prune_in_the_same_vault_reads_nothing_again(tmp_path: Pa
     assert [call.operation for call in store.calls] == ["put", "get", "put", "get", "put_if"]
 
 
+def test_a_snapshot_pruned_while_it_is_read_is_told_as_gone_not_as_damaged(tmp_path: Path) -> None:
+    base = MemoryStore()
+    saved = [save(base, tmp_path, number) for number in range(3)]
+
+    def interfere(call: Call, store: MemoryStore, number: int) -> None:
+        if call.number == number:
+            session(store).prune(keep=1)
+
+    for number in (3, 4):  # before its manifest, and before its own pack
+        store = base.copy()
+        mine = session(WatchedStore(store, before=partial(interfere, store=store, number=number)))
+        with pytest.raises(NoSnapshot):
+            mine.verify(saved[1].id)
+
+
 def test_what_never_counted_goes(tmp_path: Path) -> None:
     store = MemoryStore()
     save(store, tmp_path, 1)
@@ -144,7 +160,8 @@ def test_a_save_between_any_two_steps_of_a_prune_is_whole(generation: int, tmp_p
     assert number > 8
 
 
-def test_a_prune_between_any_two_steps_of_a_save_leaves_it_whole(tmp_path: Path) -> None:
+@pytest.mark.parametrize("keep", [1, 100])
+def test_a_prune_between_any_two_steps_of_a_save_leaves_it_whole(keep: int, tmp_path: Path) -> None:
     """Its pack is not needed by any head yet; the save finds out and begins anew."""
     base = MemoryStore()
     for number in range(3):
@@ -160,7 +177,7 @@ def test_a_prune_between_any_two_steps_of_a_save_leaves_it_whole(tmp_path: Path)
             call: Call, store: MemoryStore = store, number: int = number, removed: list[int] = removed
         ) -> None:
             if call.number == number:
-                removed.append(session(store).prune(keep=1).objects)
+                removed.append(session(store).prune(keep=keep).objects)
 
         watched = WatchedStore(store, before=interfere)
         mine = session(watched)
