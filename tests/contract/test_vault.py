@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from storage.clock import ManualClock
+from storage.object_directory import DirectoryStore
 from storage.objects import ObjectStore, StoreUnavailable
 from storage.sealing import PIECE_BYTES
 from storage.snapshot_errors import NoSnapshot, StagedUnfit, StaleGeneration, WrongKey
@@ -18,7 +19,10 @@ from tests.fakes import vaults
 from tests.fakes.memory_store import Call, MemoryStore, WatchedStore
 from tests.fakes.vaults import SESSION_ID, about, contents_of, session, stage, vault
 
-STORES: dict[str, Callable[[Path], ObjectStore]] = {"memory": lambda path: MemoryStore()}
+STORES: dict[str, Callable[[Path], ObjectStore]] = {
+    "directory": DirectoryStore,
+    "memory": lambda path: MemoryStore(),
+}
 
 
 @pytest.fixture(params=sorted(STORES))
