@@ -114,7 +114,15 @@ SAMPLES: dict[EventType, _Sample] = {
         before=_S.CONNECTED,
         data={"reason_code": "wa_conflict"},
     ),
-    _E.SNAPSHOT_SAVED: _Sample(when="A verified copy of the login was stored.", before=_S.CONNECTED),
+    _E.SNAPSHOT_SAVED: _Sample(
+        when="A verified copy of the login was stored.",
+        before=_S.CONNECTED,
+        data={
+            "snapshot_id": "01JD3Z9A6C4R8T2X9Y7W6R1K0B",
+            "saved_at": "2026-11-21T10:00:00.000Z",
+            "size_bytes": 1846203,
+        },
+    ),
     _E.CHATS_SYNCED: _Sample(when="A sync that you asked for is done.", before=_S.CONNECTED),
 }
 """Every public event."""
@@ -133,6 +141,9 @@ FIELDS = {
     "reason_code": "why, in one word",
     "display_name": "the account's name, or null",
     "platform": "of the phone, or null",
+    "snapshot_id": "the copy, as `storage.cli snapshots` names it",
+    "saved_at": "when it was complete",
+    "size_bytes": "what a restore writes",
     "is_primary": "whether this is the workspace's first account",
 }
 """What the fields of `data` mean."""

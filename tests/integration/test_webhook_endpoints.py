@@ -9,8 +9,8 @@ from tests.fakes import fixtures, webhook_fixtures
 from tests.fakes.functions import Backend, LocalFunctions
 from tests.fakes.pool import FakePool
 from tests.fakes.receiver import Receiver
-from tests.waiting import eventually
 from tests.fakes.webhook_fixtures import StartDeliverer, log_of, make_due
+from tests.waiting import eventually
 
 idle_pool = fixtures.idle_pool
 receiver = fixtures.receiver
