@@ -14,7 +14,7 @@ import re
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from browser_pool.capture import go_on
@@ -102,6 +102,7 @@ class Chromium:
         proxy: str | None,
         *,
         background: bool,
+        more_flags: Sequence[str] = (),
     ) -> Chromium:
         """Start a browser on the profile and wait for its port. The caller bounds the wait.
 
@@ -120,6 +121,7 @@ class Chromium:
             command.append("--disable-dev-shm-usage")
         if proxy:
             command.append(f"--proxy-server={proxy}")
+        command += more_flags
         command += [f"{MARK}{profile.root}", "about:blank"]
         command = confinement.command(profile.user_data_dir, command)
         with profile.locked() as lock, profile.log_path.open("wb") as output:

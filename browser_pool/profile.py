@@ -50,6 +50,14 @@ class Profile:
         self._parent = data_dir / PROFILES_DIR
         self._name_it(name or session_id)
 
+    @classmethod
+    def at(cls, root: Path) -> Profile:
+        """A directory of this layout that lies anywhere, such as a restored snapshot."""
+        profile = cls(root.parent, root.name)
+        profile._parent = root.parent
+        profile._name_it(root.name)
+        return profile
+
     def _name_it(self, name: str) -> None:
         self.name = name
         self.root = self._parent / name

@@ -33,9 +33,7 @@ DOORS = {
 }
 """Library to the files that may know it."""
 
-READS_ENVIRONMENT = (
-    r"functions/(app|deliver|gunicorn_conf)\.py|storage/cli\.py|browser_pool/__main__\.py|deploy/\w+\.py"
-)
+READS_ENVIRONMENT = r"functions/(app|deliver|gunicorn_conf)\.py|storage/cli\.py|browser_pool/(__main__|drill)\.py|deploy/\w+\.py"
 """The composition roots."""
 
 

@@ -1,0 +1,173 @@
+"""A restored snapshot opened without network: what is proven of it, and that nobody outside notices."""
+
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Playwright
+
+from browser_pool.config import PoolConfig
+from browser_pool.drill import drill
+from tests.standin import fixtures
+from tests.standin.chromium import Chromium, await_no_process, processes_of
+from tests.standin.client import ROOT, StandIn
+from tests.waiting import eventually
+
+pytestmark = pytest.mark.browser
+playwright = fixtures.playwright
+
+NUMBER = "6281234567890"
+IDENTITY = ("IndexedDB", "Local Storage", "Cookies")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Linked:
+    """A site, the profile that is linked to it, and a copy of its identity as restore leaves it."""
+
+    standin: StandIn
+    profile: Path
+    restored: Path
+
+
+@pytest.fixture(scope="module")
+def linked(playwright: Playwright, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Linked]:
+    directory = tmp_path_factory.mktemp("linked")
+    with StandIn.start() as standin:
+        browser = Chromium(playwright, directory / "profile").open(standin.url)
+        standin.scan(browser.qr_text(), NUMBER)
+        browser.until_synced()
+        items = browser.page.evaluate("({...localStorage})")
+        browser.close()
+        restored = directory / "restored"
+        for name in IDENTITY:
+            source = directory / "profile" / "Default" / name
+            if source.is_dir():
+                shutil.copytree(source, restored / "chromium" / "Default" / name)
+        saved = {"origin": standin.url, "items": items, "clean": True}
+        (restored / "local_storage.json").write_text(json.dumps(saved))
+        yield Linked(standin=standin, profile=directory / "profile", restored=restored)
+
+
+@pytest.fixture
+def snapshot(linked: Linked, tmp_path: Path) -> Path:
+    """A copy to look into."""
+    return shutil.copytree(linked.restored, tmp_path / "restored" / "snapshot")
+
+
+@pytest.fixture
+def live(linked: Linked, playwright: Playwright) -> Iterator[Chromium]:
+    """The session itself, connected."""
+    running = Chromium(playwright, linked.profile).open(linked.standin.url)
+    running.until_synced()
+    yield running
+    running.close()
+
+
+def run(directory: Path) -> tuple[int, dict[str, Any], str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "browser_pool.drill", str(directory)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.stdout, done.stderr
+    await_no_process(directory)
+    return done.returncode, json.loads(done.stdout.splitlines()[-1]), done.stdout + done.stderr
+
+
+def test_a_good_snapshot_is_proven_while_the_session_runs_undisturbed(
+    linked: Linked, live: Chromium, snapshot: Path
+) -> None:
+    before = linked.standin.stats()
+    status, said, output = run(snapshot)
+    assert (status, said["ok"], said["problems"], said["missing"]) == (0, True, [], [])
+    assert said["databases"]["signal-storage"] == {"signal-meta-store": {"records": 1, "read": 1}}
+    assert said["databases"]["wawc"]["user"]["records"] == 2
+    assert (said["crypto_keys"], said["crypto_keys_used"]) == (1, 1)
+    assert said["local_storage_items"] == 2
+    assert linked.standin.stats() == before, "no request reached the site"
+    assert before["double_runs"] == 0
+    assert live.state() == "CONNECTED"
+    secret = live.page.evaluate("localStorage.getItem('WAWebEncKeySalt')")
+    assert secret not in output
+    assert NUMBER not in output
+
+
+def test_without_a_namespace_the_browser_itself_lets_nothing_out(
+    linked: Linked, live: Chromium, snapshot: Path
+) -> None:
+    before = linked.standin.stats()
+    config = PoolConfig.from_env({**os.environ, "POOL_SECRET": "0123456789abcdef" * 4})
+    looking = drill(snapshot, config, namespace=False)
+    with ThreadPoolExecutor(1) as thread:  # this one holds Playwright's loop
+        said = thread.submit(asyncio.run, looking).result()
+    assert (said["ok"], said["network"]) == (True, "cut off in the browser")
+    assert linked.standin.stats() == before
+    assert live.state() == "CONNECTED"
+
+
+def spoil_key_database(snapshot: Path) -> None:
+    for path in snapshot.rglob("*.leveldb/*.log"):
+        path.write_bytes(b"\0" * path.stat().st_size)
+
+
+def spoil_manifest(snapshot: Path) -> None:
+    for path in snapshot.rglob("*.indexeddb.leveldb/CURRENT"):
+        path.write_text("MANIFEST-999999\n")
+
+
+def remove_databases(snapshot: Path) -> None:
+    shutil.rmtree(snapshot / "chromium" / "Default" / "IndexedDB")
+
+
+def spoil_local_storage(snapshot: Path) -> None:
+    (snapshot / "local_storage.json").write_text('{"origin": ')
+
+
+def remove_local_storage(snapshot: Path) -> None:
+    (snapshot / "local_storage.json").unlink()
+    shutil.rmtree(snapshot / "chromium" / "Default" / "Local Storage")
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [spoil_key_database, spoil_manifest, remove_databases, spoil_local_storage, remove_local_storage],
+)
+def test_a_damaged_snapshot_is_found_out(snapshot: Path, spoil: Callable[[Path], None]) -> None:
+    spoil(snapshot)
+    status, said, output = run(snapshot)
+    assert (status, said["ok"]) == (1, False)
+    assert said["problems"]
+    assert "Traceback" not in output
+
+
+def test_a_drill_that_is_told_to_stop_takes_its_browser_with_it(snapshot: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "browser_pool.drill", str(snapshot)], cwd=ROOT, stdout=subprocess.PIPE
+    )
+    eventually(lambda: len(processes_of(snapshot)) > 1, "the browser runs")
+    process.terminate()
+    output, _ = process.communicate(timeout=20)
+    assert (process.returncode, output) == (2, b"")
+    await_no_process(snapshot)
+
+
+def test_what_is_no_directory_is_refused(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "browser_pool.drill", str(tmp_path / "nothing")],
+        cwd=ROOT,
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, b"")
