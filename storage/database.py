@@ -24,6 +24,9 @@ from storage.queries import QUERIES
 BUSY_TIMEOUT_MS = 10_000
 """How long a writer waits for another. A transaction takes a millisecond; ten seconds is a dead disk."""
 
+_PRIMARY_CODE = 0xFF
+"""Of an error's number; the rest says more, such as that somebody recovers the log."""
+
 _MIGRATIONS = Path(__file__).with_name("sql") / "migrations"
 _SCHEME = "sqlite:///"
 
@@ -84,7 +87,8 @@ class Database:
                 raise sqlite3.ProgrammingError("the registry is closed")
             self._opened.append(connection)
         try:
-            connection.execute("PRAGMA journal_mode = WAL")
+            # of processes that open a new file at once, one in twenty found it locked: SQLite does not wait here
+            self._patiently(connection, "PRAGMA journal_mode = WAL")
         except sqlite3.DatabaseError as error:
             raise RegistryError(f"registry {self.path}: {error}; is this the right file?") from error
         connection.execute("PRAGMA synchronous = FULL")  # what was acknowledged survives a power cut
@@ -116,7 +120,7 @@ class Database:
             yield
             return
         with self._write_lock:
-            self._begin(connection)
+            self._patiently(connection, "BEGIN IMMEDIATE")
             try:
                 yield
             except BaseException:
@@ -132,8 +136,8 @@ class Database:
             return False
         return True
 
-    def _begin(self, connection: sqlite3.Connection) -> None:
-        """Take the write lock of the file, for which other processes may be waiting, too.
+    def _patiently(self, connection: sqlite3.Connection, statement: str) -> None:
+        """Execute what needs a lock of the file, for which other processes may be waiting, too.
 
         SQLite's own waiting sleeps longer and longer, up to 100 ms: of three processes with eight threads,
         one write in a hundred took 33 ms, the worst 130. Asking every half millisecond: 9 and 15.
@@ -142,9 +146,9 @@ class Database:
         try:
             for _ in range(self._busy_timeout_ms * 2):
                 try:
-                    connection.execute("BEGIN IMMEDIATE")
+                    connection.execute(statement)
                 except sqlite3.OperationalError as error:
-                    if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                    if error.sqlite_errorcode & _PRIMARY_CODE != sqlite3.SQLITE_BUSY:
                         raise
                     time.sleep(0.0005)
                 else:

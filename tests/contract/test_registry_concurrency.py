@@ -167,6 +167,22 @@ def test_processes_that_start_at_once_migrate_once(tmp_path: Path) -> None:
     assert applied == sorted(path.stem for path in written.glob("*.sql"))
 
 
+def test_a_new_file_that_many_open_at_once_is_locked_for_nobody(tmp_path: Path) -> None:
+    """Each with connections of its own, as processes have; one in twenty failed."""
+
+    def open_it(path: Path) -> bool:
+        database = Database(f"sqlite:///{path}")
+        try:
+            database.migrate()
+            return database.answers()
+        finally:
+            database.close()
+
+    for number in range(40):
+        path = tmp_path / f"{number}.db"
+        assert at_once(4, lambda _, path=path: open_it(path)) == [True] * 4
+
+
 def test_the_registry_is_readable_by_its_owner_only(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path}/data/registry.db")
     database.migrate()
