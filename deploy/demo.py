@@ -84,7 +84,11 @@ async def show(settings: Settings, thumb: Thumb) -> None:
         webhooks: asyncio.Queue[Received] = asyncio.Queue()
         receiver = exits.enter_context(Receiver(webhooks.put_nowait))
         settings = settings.with_environ(
-            WHATSAPP_WEB_URL=phone.url, WEBHOOK_ALLOW_HOSTS=receiver.host, DATABASE_URL="", SNAPSHOT_URL=""
+            WHATSAPP_WEB_URL=phone.url,
+            WEBHOOK_ALLOW_HOSTS=receiver.host,
+            DATABASE_URL="",
+            SNAPSHOT_URL="",
+            REGISTRY_MIRROR="",
         )
         stack = await exits.enter_async_context(Stack(settings, clock, log_dir=settings.data_dir / "logs"))
         walk = asyncio.create_task(stack.meanwhile(_walk(settings, thumb, stack, phone, receiver, webhooks)))

@@ -9,9 +9,10 @@ from collections.abc import Mapping
 
 from deploy.backend import WorkspaceKeys, create_session, kept_workspace
 from deploy.env_files import with_env_file, with_own_secrets
+from deploy.registry_mirror import RegistryMirror
 from deploy.settings import ROOT, Settings
 from deploy.stack import Stack
-from deploy.up import stop_signal, unless
+from deploy.up import bring_back_registry, stop_signal, unless
 from storage import logs
 from storage.clock import SystemClock
 from storage.errors import ConfigError, LinkpoolError
@@ -22,12 +23,16 @@ WORKSPACE_FILE = "workspace.json"
 def settings_of(environ: Mapping[str, str]) -> Settings:
     """Raises ConfigError. Secrets that nobody gave are made."""
     settings = Settings.from_env(with_env_file(environ, ROOT / ".env"))
+    RegistryMirror.from_settings(settings)
     return settings.with_environ(**with_own_secrets(settings.environ, settings.data_dir))
 
 
 async def serve(settings: Settings) -> None:
     """Returns when asked to stop, with nothing left running."""
     stop = stop_signal()
+    await bring_back_registry(settings, stop)
+    if stop.is_set():
+        return
     async with Stack(settings, SystemClock()) as stack:
         await unless(stop, asyncio.create_task(stack.meanwhile(_greet(stack, settings))))
         if not stop.is_set():

@@ -1,7 +1,7 @@
-"""The processes that are linkpool on one machine: functions, deliverer, pool.
+"""The processes that are linkpool on one machine: functions, deliverer, pool, and the registry's mirror.
 
-Rule: they stop in the order pool, functions, deliverer. The pool's last events still find the functions,
-and the webhooks of those events still find the deliverer.
+Rule: they stop in the order pool, functions, deliverer, mirror. The pool's last events still find the
+functions, the webhooks of those events still find the deliverer, and the mirror carries what all wrote.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any, Self, TypeVar
 
 from deploy.http import Answer, call
 from deploy.keeper import Keeper, Program, python
+from deploy.registry_mirror import RegistryMirror
 from deploy.settings import Settings
 from storage.clock import Clock
 from storage.errors import LinkpoolError
@@ -47,6 +48,9 @@ class Stack:
         self._clock = clock
         environ = settings.child_environ()
         self._keepers = [Keeper(program, environ, clock, log_dir) for program in (POOL, FUNCTIONS, DELIVERER)]
+        mirror = RegistryMirror.from_settings(settings)
+        if mirror is not None:
+            self._keepers.append(Keeper(mirror.program(), mirror.environ, clock, log_dir))
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:

@@ -7,8 +7,10 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
+from typing import Any
 
 from deploy.env_files import missing_secrets, with_env_file
+from deploy.registry_mirror import RegistryMirror
 from deploy.settings import ROOT, Settings
 from deploy.stack import Stack
 from storage import logs
@@ -25,11 +27,19 @@ def settings_of(environ: Mapping[str, str]) -> Settings:
     ]
     try:
         settings = Settings.from_env(environ)
+        RegistryMirror.from_settings(settings)
     except ConfigError as error:
         problems += error.problems
     if problems:
         raise ConfigError(problems)
     return settings
+
+
+async def bring_back_registry(settings: Settings, stop: asyncio.Event) -> None:
+    """A missing registry comes back from its mirror before anything opens it. Raises MirrorFailed."""
+    mirror = RegistryMirror.from_settings(settings)
+    if mirror is not None:
+        await unless(stop, asyncio.create_task(mirror.bring_back()))
 
 
 def stop_signal() -> asyncio.Event:
@@ -40,7 +50,7 @@ def stop_signal() -> asyncio.Event:
     return stop
 
 
-async def unless(stop: asyncio.Event, work: asyncio.Task[None]) -> None:
+async def unless(stop: asyncio.Event, work: asyncio.Task[Any]) -> None:
     """Wait for the work, or for the wish to stop, which ends it."""
     asked = asyncio.create_task(stop.wait())
     await asyncio.wait([work, asked], return_when=asyncio.FIRST_COMPLETED)
@@ -53,6 +63,9 @@ async def unless(stop: asyncio.Event, work: asyncio.Task[None]) -> None:
 async def serve(settings: Settings) -> None:
     """Returns when asked to stop, with nothing left running. Raises GaveUp or NotReady."""
     stop = stop_signal()
+    await bring_back_registry(settings, stop)
+    if stop.is_set():
+        return
     async with Stack(settings, SystemClock()) as stack:
         ready = asyncio.create_task(stack.ready())
         await unless(stop, ready)

@@ -87,7 +87,7 @@ class Database:
                 raise sqlite3.ProgrammingError("the registry is closed")
             self._opened.append(connection)
         try:
-            # of processes that open a new file at once, one in twenty found it locked: SQLite does not wait here
+            # SQLite does not wait here: of processes that open a new file at once, one in twenty failed
             self._patiently(connection, "PRAGMA journal_mode = WAL")
         except sqlite3.DatabaseError as error:
             raise RegistryError(f"registry {self.path}: {error}; is this the right file?") from error

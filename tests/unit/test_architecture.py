@@ -24,7 +24,7 @@ DOORS = {
     "sqlite_utils": r"storage/database\.py|browser_pool/(pool_db|journal|outbox|workshop)\.py",
     "playwright": r"browser_pool/.*|deploy/playwright_shell\.py",
     "aiohttp": r"browser_pool/.*|deploy/.*",
-    "click": r"storage/cli\.py",
+    "click": r"storage/cli(_\w+)?\.py",
     "cryptography": r"storage/(key_wrap|sealing)\.py",
     "zstandard": r"storage/sealing\.py",
     "psycopg": r"storage/.*",
@@ -33,7 +33,10 @@ DOORS = {
 }
 """Library to the files that may know it."""
 
-READS_ENVIRONMENT = r"functions/(app|deliver|gunicorn_conf)\.py|storage/cli\.py|browser_pool/(__main__|drill)\.py|deploy/\w+\.py"
+READS_ENVIRONMENT = (
+    r"functions/(app|deliver|gunicorn_conf)\.py|storage/cli(_\w+)?\.py"
+    r"|browser_pool/(__main__|drill)\.py|deploy/\w+\.py"
+)
 """The composition roots."""
 
 
