@@ -101,8 +101,9 @@ class RegistryMirror:
 
     async def bring_back(self) -> bool:
         """Restore the registry when there is none here and there is one in the mirror; True when that was
-        done. Before anything opens it. Raises MirrorFailed.
+        done. Before anything opens it, at every start. Raises MirrorFailed.
         """
+        self._check_mount()
         if self.registry.exists():
             return False
         self._write_config()
@@ -129,6 +130,13 @@ class RegistryMirror:
         back = self.registry.exists()
         log.info("registry_brought_back" if back else "mirror_is_empty", extra={"mirror": self.shown})
         return back
+
+    def _check_mount(self) -> None:
+        """litestream makes every directory on the way; on a mount that is gone it would begin anew."""
+        if self.target["type"] == "file":
+            mount = Path(self.target["path"]).parent.parent
+            if not mount.is_dir():
+                raise MirrorFailed(f"REGISTRY_MIRROR: {mount} does not exist; mount it, or make it")
 
     def _failed(self, why: str) -> MirrorFailed:
         return MirrorFailed(
@@ -180,14 +188,14 @@ def _url(wanted: str, environ: Mapping[str, str], problems: list[str]) -> str | 
 
 
 def _target(url: str, environ: Mapping[str, str], problems: list[str]) -> dict[str, Any] | None:
+    if url.startswith(("file:///", "file://./", "file://../")):
+        return {"type": "file", "path": str((ROOT / url.removeprefix("file://")).resolve())}
     parts = urlsplit(url)
     path = parts.path.strip("/")
-    if parts.scheme == "file" and not parts.netloc and path:
-        return {"type": "file", "path": f"/{path}"}
-    if parts.scheme != "s3" or not parts.netloc or not path:
+    if parts.scheme != "s3" or not parts.hostname or not path or "@" in url:
         problems.append(
-            "REGISTRY_MIRROR must be off, on, s3://bucket/prefix or file:///absolute/directory,"
-            f" got {parts.scheme or 'no scheme'}"
+            "REGISTRY_MIRROR must be off, on, s3://bucket/prefix or file:///absolute/directory; keys of a"
+            " bucket come by AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
         )
         return None
     target: dict[str, Any] = {"type": "s3", "bucket": parts.netloc, "path": path}

@@ -41,8 +41,8 @@ _ASK_EVERY = 0.0005
 _STEPS_NS = (1, 1_000, 1_000_000, 2_000_000_000)
 """Resolutions of file systems: nanoseconds, microseconds over some networks, milliseconds, FAT."""
 
-_NOT_OURS = {"lost+found"}
-"""What a fresh disk holds already."""
+_NOT_OURS = {"lost+found", "registry"}
+"""What a fresh disk holds already; and the registry's mirror (`make up`), which may come before us."""
 
 
 class DirectoryMarker:

@@ -6,6 +6,7 @@ import signal
 import sqlite3
 import stat
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +26,8 @@ from storage.workspaces import Workspaces
 from tests.integration.deploy_processes import SECRETS, Tool, environ_in, eventually, processes_of
 from tests.integration.test_cli import run as run_cli
 
+LITESTREAM = str(Path(sys.executable).with_name("litestream"))
+
 
 def mirror_of(data_dir: Path, url: str, **environ: str) -> RegistryMirror:
     made = RegistryMirror.from_settings(
@@ -38,8 +41,8 @@ def mirrored(url: Path, copy: Path) -> list[str]:
     """Names of the workspaces in the mirror, as litestream gives them back."""
     copy.unlink(missing_ok=True)
     subprocess.run(
-        ["litestream", "restore", "-o", str(copy), f"file://{url}"],
-        env={"PATH": environ_in(copy.parent)["PATH"]},
+        [LITESTREAM, "restore", "-o", str(copy), f"file://{url}"],
+        env={},
         capture_output=True,
         check=False,
     )
@@ -48,6 +51,8 @@ def mirrored(url: Path, copy: Path) -> list[str]:
     registry = sqlite3.connect(copy)
     try:
         return [name for (name,) in registry.execute("SELECT name FROM workspaces ORDER BY name")]
+    except sqlite3.OperationalError:  # so early that the tables are not there yet
+        return []
     finally:
         registry.close()
 
@@ -145,6 +150,12 @@ async def test_a_write_ahead_log_of_another_life_is_set_aside(tmp_path: Path) ->
     assert [path.name for path in (tmp_path / "data").glob("registry.db*")] == ["registry.db-wal.aside"]
 
 
+async def test_a_mount_that_is_gone_is_noticed(tmp_path: Path) -> None:
+    mirror = mirror_of(tmp_path / "data", f"file://{tmp_path / 'mount' / 'linkpool' / 'registry'}")
+    with pytest.raises(MirrorFailed, match="mount it"):
+        await mirror.bring_back()
+
+
 @pytest.mark.parametrize(
     ("environ", "problem"),
     [
@@ -152,6 +163,7 @@ async def test_a_write_ahead_log_of_another_life_is_set_aside(tmp_path: Path) ->
         ({"REGISTRY_MIRROR": "yes"}, "must be off, on, s3://"),
         ({"REGISTRY_MIRROR": "s3://bucket"}, "must be off, on, s3://"),
         ({"REGISTRY_MIRROR": "file://relative/path"}, "must be off, on, s3://"),
+        ({"REGISTRY_MIRROR": "s3://key:secret@bucket/x"}, "AWS_ACCESS_KEY_ID"),
         ({"REGISTRY_MIRROR": "file:///x", "DATABASE_URL": "postgresql://h/db"}, "SQLite only"),
     ],
 )
