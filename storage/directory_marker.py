@@ -87,11 +87,12 @@ class DirectoryMarker:
 
     def _open(self) -> int:
         """A descriptor of the marker, after it proved to be the known one."""
+        known = self._id  # before looking: another thread may make the marker just after
         try:
             # Writable: over NFS an exclusive lock is given on nothing less.
             descriptor = os.open(self._path, os.O_RDWR | os.O_CLOEXEC)
         except FileNotFoundError:
-            if self._id is not None:
+            if known is not None:
                 raise self._vanished(f"{MARKER} is gone") from None
             self._create()
             descriptor = os.open(self._path, os.O_RDWR | os.O_CLOEXEC)

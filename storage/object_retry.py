@@ -94,20 +94,8 @@ class RetryingStore:
         return self._retried(lambda: self._store.size(key))
 
     def list(self, prefix: str) -> Iterator[Listed]:
-        """A list that breaks off is begun again, and goes on behind the last key that was given."""
-        last = told = ""
-        pauses = self._pauses()
-        while True:
-            try:
-                for line in self._store.list(prefix):
-                    if line.key > last:
-                        last = line.key
-                        yield line
-                return
-            except StoreUnavailable as error:
-                if last != told:
-                    told, pauses = last, self._pauses()  # it got further: that is a new attempt
-                self._pause(pauses, error)
+        """All of it is fetched before the first line is given, so that it can be repeated."""
+        return iter(self._retried(lambda: [*self._store.list(prefix)]))
 
     def delete(self, key: str) -> None:
         self._retried(lambda: self._store.delete(key))

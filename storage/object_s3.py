@@ -118,8 +118,12 @@ class S3Store:
             return answer["ContentLength"]
 
     def list(self, prefix: str) -> Iterator[Listed]:
-        """What is below our prefix and has no name of ours is somebody else's, and left out."""
-        return self._list(check_prefix(prefix))
+        """What is below our prefix and has no name of ours is somebody else's, and left out.
+
+        Sorted here: SeaweedFS gives `a/b` before `a-b`, folder by folder.
+        """
+        found = [line for line in self._lines(check_prefix(prefix)) if is_key(line.key)]
+        yield from sorted(found, key=lambda line: line.key)
 
     def delete(self, key: str) -> None:
         name = self._name(key)
@@ -150,7 +154,7 @@ class S3Store:
             )
             return answer["ETag"]
 
-    def _list(self, prefix: str) -> Iterator[Listed]:
+    def _lines(self, prefix: str) -> Iterator[Listed]:
         token: dict[str, Any] = {}
         while True:
             with s3_errors("list", prefix):
@@ -166,7 +170,7 @@ class S3Store:
                     for line in page.get("Contents", [])
                 ]
                 token = {"ContinuationToken": page["NextContinuationToken"]} if page["IsTruncated"] else {}
-            yield from (line for line in lines if is_key(line.key))
+            yield from lines
             if not token:
                 return
 
