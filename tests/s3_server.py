@@ -47,6 +47,10 @@ class S3Server:
         """The same server by another way."""
         return replace(self, url=url)
 
+    def with_keys(self, **keys: str) -> S3Server:
+        """Somebody else at the same server."""
+        return replace(self, **keys)
+
     def client(self) -> Any:
         """boto3 itself, for what a store does not do."""
         session = Session(self.access_key, self.secret_key, region_name="us-east-1")
