@@ -15,6 +15,7 @@ from typing import Any
 
 from aiohttp import web
 
+from browser_pool.chat_list import TooManyChats
 from browser_pool.errors import (
     BrowserGone,
     CaptureFailed,
@@ -98,6 +99,8 @@ class ControlApi:
             return problem(400, "invalid_request", str(error))
         except NotRunning as error:
             return problem(404, "not_running", str(error))
+        except TooManyChats as error:
+            return problem(422, "too_many_chats", str(error))
         except SnapshotsOff as error:
             return problem(409, "snapshots_off", str(error))
         except (StoreError, StoreAway) as error:
@@ -193,7 +196,8 @@ class ControlApi:
             case "snapshot":
                 await self._pool.save(session_id)
             case "chats":
-                more["chats"] = await self._pool.runner(session_id).chats()
+                found = await self._pool.runner(session_id).chats()
+                more = {"synced": found.synced, "chats": [chat.to_wire() for chat in found.chats]}
             case _:
                 return problem(404, "unknown_action", f"there is no action {action!r}")
         return self._events(session_id, **more)

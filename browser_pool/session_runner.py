@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from browser_pool.browser_run import NEW_REF_DEADLINE, BrowserRun
+from browser_pool.chat_list import ChatList, parse_chats
 from browser_pool.diagnosis import write_diagnosis
 from browser_pool.errors import BrowserGone, CaptureFailed, LoginLost, NotRunning, SlotError
 from browser_pool.in_thread import in_thread
@@ -271,12 +272,12 @@ class SessionRunner:
         if self.status is not SessionStatus.CONNECTED:
             raise NotRunning(f"session {self.spec.id} did not come back; it is {self.status}")
 
-    async def chats(self) -> object:
+    async def chats(self) -> ChatList:
         """The chat list as the page has it. Raises NotRunning, PageBroken, BrowserGone."""
         self.used_at = self._shop.clock.monotonic()
         if self.status is not SessionStatus.CONNECTED:
             raise NotRunning(f"session {self.spec.id} is not connected; it is {self.status}")
-        return await self._run.living_slot().call("chats")
+        return parse_chats(await self._run.living_slot().call("chats"))
 
     def _must_wait_for_scan(self) -> None:
         if not self._tracker.waits_for_scan:

@@ -14,8 +14,12 @@ from ulid import ULID
 
 from functions.auth import require_guard
 from functions.bodies import MAX_BODY_BYTES
+from functions.chat_routes import chat_routes
+from functions.chat_sync import ChatSync
 from functions.config import FunctionsConfig
 from functions.delivery_routes import delivery_routes
+from functions.device_removal import DeviceRemoval
+from functions.event_intake import EventIntake
 from functions.event_routes import event_routes
 from functions.health import health_routes
 from functions.links import Links
@@ -57,18 +61,27 @@ def make_services(config: FunctionsConfig, clock: Clock) -> Services:
         public_url=config.public_url,
         ttl=config.link_ttl,
     )
+    pool = PoolClient(config.pool_secret)
+    devices = DeviceRemoval(registry.sessions, pool)
+    intake = EventIntake(database, registry, devices)
     sessions = Sessions(
         database=database,
         registry=registry,
+        intake=intake,
         workspaces=workspaces,
         nodes=nodes,
-        pool=PoolClient(config.pool_secret),
+        pool=pool,
         links=links,
         clock=clock,
         lease_ttl=config.lease_ttl,
     )
     node_reports = NodeReports(
-        database=database, registry=registry, nodes=nodes, clock=clock, lease_ttl=config.lease_ttl
+        database=database,
+        registry=registry,
+        intake=intake,
+        nodes=nodes,
+        clock=clock,
+        lease_ttl=config.lease_ttl,
     )
     return Services(
         config=config,
@@ -77,6 +90,8 @@ def make_services(config: FunctionsConfig, clock: Clock) -> Services:
         workspaces=workspaces,
         registry=registry,
         sessions=sessions,
+        chat_sync=ChatSync(registry=registry, sessions=sessions, pool=pool),
+        devices=devices,
         links=links,
         nodes=nodes,
         node_reports=node_reports,
@@ -99,6 +114,7 @@ def make_app(services: Services) -> Flask:
     app.after_request(_give_request_id)
     answer_with_problems(app)
     app.register_blueprint(session_routes(services))
+    app.register_blueprint(chat_routes(services))
     app.register_blueprint(delivery_routes(services))
     app.register_blueprint(event_routes(services))
     app.register_blueprint(webhook_routes(services))

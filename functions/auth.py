@@ -52,6 +52,8 @@ GUARDS = {
     "sessions.wake": Guard.WORKSPACE,
     "sessions.snapshot": Guard.WORKSPACE,
     "sessions.make_primary": Guard.WORKSPACE,
+    "chats.sync": Guard.WORKSPACE,
+    "chats.page": Guard.WORKSPACE,
     "deliveries.page": Guard.WORKSPACE,
     "deliveries.show": Guard.WORKSPACE,
     "deliveries.retry": Guard.WORKSPACE,

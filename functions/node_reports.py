@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 
+from functions.event_intake import EventIntake
 from functions.specs import spec_of
 from storage.clock import Clock
 from storage.database import Database
@@ -25,23 +26,35 @@ log = logging.getLogger(__name__)
 PLACED_PER_HEARTBEAT = 20
 """Sessions without a node are spread over heartbeats and nodes rather than given to whoever reports first."""
 
+DEVICE_REMOVAL_PATIENCE = timedelta(days=1)
+"""How long an ended link's login is kept on disk only to log its device out. A machine that was away is back
+within hours; after a day the login is destroyed, and the device stands in the phone's list until the person
+removes it there or WhatsApp does, after 30 days."""
+
 
 class NodeReports:
     """Takes what nodes say."""
 
     def __init__(
-        self, *, database: Database, registry: Registry, nodes: Nodes, clock: Clock, lease_ttl: timedelta
+        self,
+        *,
+        database: Database,
+        registry: Registry,
+        intake: EventIntake,
+        nodes: Nodes,
+        clock: Clock,
+        lease_ttl: timedelta,
     ) -> None:
         self._database = database
         self._registry = registry
+        self._intake = intake
         self._nodes = nodes
         self._clock = clock
         self._lease_ttl = lease_ttl
 
     def events(self, node_id: str, events: list[NodeEvent]) -> list[Outcome]:
         """Apply a batch, all or nothing. Raises BadMessage."""
-        with self._database.transaction():
-            return [self._registry.apply(node_id, event) for event in events]
+        return self._intake.take(node_id, events)
 
     def heartbeat(self, heartbeat: Heartbeat) -> HeartbeatAnswer:
         """Renew the node's lease; say what it should run."""
@@ -81,7 +94,19 @@ class NodeReports:
                 self._registry.unplace(session.id)  # it takes nothing new, so let another node have it
             else:
                 answer.run.append(spec_of(session))
-        elif session.wanted is Wanted.LOGGED_OUT and session.status not in ENDED:
-            answer.log_out.append(session.id)
+        elif session.wanted is Wanted.LOGGED_OUT:
+            self._add_log_out(answer, session, reported)
         elif running:
             answer.close.append(session.id)
+
+    def _add_log_out(self, answer: HeartbeatAnswer, session: Session, reported: bool) -> None:
+        """No event can say of an ended session that its device is gone; that its profile is, does."""
+        if session.status not in ENDED:
+            answer.log_out.append(session.id)
+        elif not reported:
+            self._registry.device_removed(session.id)
+        elif self._clock.now() - session.last_activity_at < DEVICE_REMOVAL_PATIENCE:
+            answer.log_out.append(session.id)
+        else:
+            self._registry.device_removed(session.id, gave_up=True)
+            answer.erase.append(session.id)

@@ -125,6 +125,10 @@ ENGLISH = PageTexts(
         ReasonCode.REQUESTED: Explanation(
             "{workspace} has ended this link.", "To link again, ask for a new code."
         ),
+        ReasonCode.DUPLICATE: Explanation(
+            "This number is linked to {workspace} already.",
+            "To link another number, ask for a new code.",
+        ),
     },
     unknown_reason=Explanation("Something went wrong on our side.", _ASK_AGAIN),
     scan_steps=(

@@ -13,6 +13,7 @@ from typing import Any
 
 import requests
 
+from storage.chats import Chat, read_chats
 from storage.errors import BadMessage, PoolRefused, PoolUnreachable
 from storage.events import NodeEvent
 from storage.node_protocol import SessionSpec
@@ -73,6 +74,14 @@ class PoolClient:
         """Open a hibernated session again; it is connected a few seconds later."""
         return self._call("POST", node_url, f"/sessions/{session_id}/wake", {"generation": generation})
 
+    def chats(self, node_url: str, session_id: str, generation: int) -> tuple[bool, list[Chat]]:
+        """The chats that the page of a connected session has, and whether it has finished its first sync."""
+        answer = self._ask("POST", node_url, f"/sessions/{session_id}/chats", {"generation": generation})
+        try:
+            return answer.get("synced") is True, read_chats(answer.get("chats"))
+        except BadMessage as error:
+            raise _confused(f"the node's answer cannot be read: {error}") from error
+
     def save_snapshot(self, node_url: str, session_id: str, generation: int) -> list[NodeEvent]:
         """Save the login in the object store now."""
         return self._call("POST", node_url, f"/sessions/{session_id}/snapshot", {"generation": generation})
@@ -96,6 +105,13 @@ class PoolClient:
         return session
 
     def _call(self, method: str, node_url: str, path: str, body: dict[str, Any]) -> list[NodeEvent]:
+        answer = self._ask(method, node_url, path, body)
+        try:
+            return [NodeEvent.from_wire(event) for event in answer.get("events") or []]
+        except (BadMessage, TypeError) as error:
+            raise _confused(f"the node's answer cannot be read: {error}") from error
+
+    def _ask(self, method: str, node_url: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
         url = node_url.rstrip("/") + path
         try:
             response = self._session().request(
@@ -109,18 +125,20 @@ class PoolClient:
             raise PoolUnreachable(
                 "the machine that holds this session does not answer now; try again in a moment"
             ) from error
-        return _events(response)
+        return _answer(response)
 
 
-def _events(response: requests.Response) -> list[NodeEvent]:
+def _confused(detail: str) -> PoolRefused:
+    return PoolRefused(502, "node_confused", detail)
+
+
+def _answer(response: requests.Response) -> dict[str, Any]:
     try:
         answer = json.loads(response.content)
     except ValueError as error:
-        raise PoolRefused(
-            502, "node_confused", f"the node answered {response.status_code} without JSON"
-        ) from error
+        raise _confused(f"the node answered {response.status_code} without JSON") from error
     if not isinstance(answer, dict):
-        raise PoolRefused(502, "node_confused", "the node answered with something that is no JSON object")
+        raise _confused("the node answered with something that is no JSON object")
     if not response.ok:
         code, detail = answer.get("code"), answer.get("detail")
         raise PoolRefused(
@@ -128,7 +146,4 @@ def _events(response: requests.Response) -> list[NodeEvent]:
             code if isinstance(code, str) else "node_refused",
             detail if isinstance(detail, str) else f"the node answered {response.status_code}",
         )
-    try:
-        return [NodeEvent.from_wire(event) for event in answer.get("events") or []]
-    except (BadMessage, TypeError) as error:
-        raise PoolRefused(502, "node_confused", f"the node's answer cannot be read: {error}") from error
+    return answer

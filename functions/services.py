@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from functions.chat_sync import ChatSync
 from functions.config import FunctionsConfig
+from functions.device_removal import DeviceRemoval
 from functions.links import Links
 from functions.node_reports import NodeReports
 from functions.sessions import Sessions
@@ -32,6 +34,8 @@ class Services:
     """Reads sessions; applies events."""
     sessions: Sessions
     """What a backend or a person may ask of a session."""
+    chat_sync: ChatSync
+    devices: DeviceRemoval
     links: Links
     """`find(token) -> Session | None`, `expired(session) -> bool`, `url(session) -> str`."""
     nodes: Nodes
@@ -43,5 +47,6 @@ class Services:
 
     def close(self) -> None:
         """Close every connection; twice is fine."""
+        self.devices.close()
         self.sessions.close()
         self.database.close()

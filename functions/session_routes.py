@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from functools import partial
+from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
@@ -50,6 +51,14 @@ def session_routes(services: Services) -> Blueprint:
     return blueprint
 
 
+def session_of_caller(services: Services, session_id: str) -> Session:
+    """The session of this address, if it is the caller's. Raises Problem."""
+    try:
+        return services.registry.sessions.of_workspace(current_workspace().id, session_id)
+    except NotFound as error:
+        raise Problem(404, "session_not_found", str(error)) from error
+
+
 class _Routes:
     """The handlers, with what they need."""
 
@@ -59,7 +68,9 @@ class _Routes:
     def create(self) -> Response:
         wanted = read_body(NewSession)
         wanted.check_webhook(self._services.config.webhook_allow_hosts)
-        created = self._services.sessions.create(current_workspace(), wanted, _idempotency_key(wanted))
+        created = self._services.sessions.create(
+            current_workspace(), wanted, _idempotency_key(wanted.model_dump())
+        )
         session = created.session
         waits = session.status is SessionStatus.QUEUED or not created.reached_node
         response = self._answer(session, 202 if waits else 201)
@@ -117,7 +128,13 @@ class _Routes:
 
     def restart(self, session_id: str) -> Response:
         read_body(Nothing)
-        return self._answer(self._services.sessions.start(self._session(session_id)), 202)
+        started = self._services.sessions.start(
+            self._session(session_id), _idempotency_key({"restart": session_id})
+        )
+        response = self._answer(started.session, 202)
+        if not started.new:
+            response.headers["Idempotency-Replayed"] = "true"
+        return response
 
     def log_out(self, session_id: str) -> Response:
         read_body(Nothing)
@@ -142,11 +159,7 @@ class _Routes:
         return self._answer(self._services.sessions.make_primary(self._session(session_id)))
 
     def _session(self, session_id: str) -> Session:
-        """The session of this address, if it is the caller's. Raises Problem."""
-        try:
-            return self._services.registry.sessions.of_workspace(current_workspace().id, session_id)
-        except NotFound as error:
-            raise Problem(404, "session_not_found", str(error)) from error
+        return session_of_caller(self._services, session_id)
 
     def _live_qr(self, session_id: str) -> str:
         session = self._session(session_id)
@@ -173,7 +186,8 @@ def _picture(content: bytes | str, mimetype: str) -> Response:
     return Response(content, mimetype=mimetype, headers={"Cache-Control": "no-store"})
 
 
-def _idempotency_key(wanted: NewSession) -> IdempotencyKey | None:
+def _idempotency_key(wanted: dict[str, Any]) -> IdempotencyKey | None:
+    """The key of this request, for what it asks. Raises Problem."""
     key = request.headers.get("Idempotency-Key")
     if key is None:
         return None
@@ -181,7 +195,7 @@ def _idempotency_key(wanted: NewSession) -> IdempotencyKey | None:
         message = "must have 1 to 255 printable ASCII characters without spaces"
         error = FieldError(field="Idempotency-Key", message=message)
         raise Problem(422, "invalid_request", f"Idempotency-Key: {message}", [error])
-    canonical = json.dumps(wanted.model_dump(), sort_keys=True, separators=(",", ":"))
+    canonical = json.dumps(wanted, sort_keys=True, separators=(",", ":"))
     return IdempotencyKey(key=key, request_sha256=hashlib.sha256(canonical.encode()).hexdigest())
 
 

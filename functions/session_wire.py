@@ -40,6 +40,7 @@ def session_to_wire(session: Session, links: Links, public_url: str, now: dateti
         "phone_number": session.phone_number,
         "display_name": session.display_name,
         "is_primary": session.is_primary,
+        "replaced_by": session.replaced_by,
         "keep_alive": session.keep_alive,
         "metadata": dict(session.metadata),
         "link_url": links.url(session) if has_page else None,
@@ -66,6 +67,9 @@ def session_to_wire(session: Session, links: Links, public_url: str, now: dateti
             "load_ms": session.load_ms,
             "retrieval_ms": session.retrieval_ms,
         },
+        "chats": None
+        if session.chats_synced_at is None
+        else {"count": session.chats_count, "synced_at": _time(session.chats_synced_at)},
         "snapshot": _snapshot(session),
         "created_at": _time(session.created_at),
         "last_activity_at": _time(session.last_activity_at),

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from functions.event_intake import EventIntake
 from functions.links import Links
 from functions.phone_numbers import normalise
 from functions.placement import choose_node
@@ -37,11 +38,11 @@ _BEFORE_QR = frozenset({SessionStatus.CREATED, SessionStatus.QUEUED, SessionStat
 
 @dataclass(frozen=True, kw_only=True)
 class Created:
-    """A session that a backend asked for."""
+    """A session, or a start of one, that a backend asked for."""
 
     session: Session
     new: bool
-    """False when the same Idempotency-Key had made it before."""
+    """False when the same Idempotency-Key had made, or restarted, it before."""
     reached_node: bool
     """False when no node lives or the chosen one did not answer."""
 
@@ -58,6 +59,7 @@ class Sessions:
         *,
         database: Database,
         registry: Registry,
+        intake: EventIntake,
         workspaces: Workspaces,
         nodes: Nodes,
         pool: PoolClient,
@@ -67,6 +69,7 @@ class Sessions:
     ) -> None:
         self._database = database
         self._registry = registry
+        self._intake = intake
         self._workspaces = workspaces
         self._nodes = nodes
         self._pool = pool
@@ -109,9 +112,13 @@ class Sessions:
         session, reached_node = self._run(session)
         return Created(session=session, new=True, reached_node=reached_node)
 
-    def start(self, session: Session) -> Session:
-        """(Re)start: a fresh QR, or the browser of a linked account again."""
-        return self._restart(session, session.requested_phone)
+    def start(self, session: Session, idempotency: IdempotencyKey | None = None) -> Created:
+        """(Re)start: a fresh QR, or the browser of a linked account again.
+
+        Every call starts over, whatever is going on, but for one that repeats an earlier call's key.
+        Conflict `session_ended`, `device_being_removed`, `idempotency_key_reused`.
+        """
+        return self._restart(session, session.requested_phone, idempotency)
 
     def refresh_qr(self, session: Session) -> Session:
         """A new ref; starts an ended or unstarted session. Conflict `already_linked` when linked."""
@@ -126,7 +133,7 @@ class Sessions:
             return self._registry.sessions.get(session.id)
         if session.started and session.status in _BEFORE_QR:
             return self._registry.renew_link(session.id, self._clock.now() + self._links.ttl)
-        return self._restart(session, None)
+        return self._restart(session, None).session
 
     def request_pairing_code(self, session: Session, phone: str) -> Session:
         """An 8-character code for this number, in any spelling with +. InvalidPhone when it is none.
@@ -143,7 +150,7 @@ class Sessions:
                 "the phone waits for a passkey; restart the session to begin anew", code="passkey_required"
             )
         if not session.started:
-            return self._restart(session, phone_number)
+            return self._restart(session, phone_number).session
         session = self._registry.remember_phone(session.id, phone_number)
         if session.node_id is None:
             return session
@@ -154,8 +161,13 @@ class Sessions:
         return self._registry.sessions.get(session.id)
 
     def log_out(self, session: Session) -> Session:
-        """Remove the device from the account; `session_logged_out` follows when it is done."""
+        """Remove the device from the account; `session_logged_out` follows when it is done.
+
+        Asking again asks the node again; once it is done, again is no change. Conflict `not_linked`.
+        """
         session = self._registry.request_logout(session.id)
+        if session.status is SessionStatus.LOGGED_OUT:
+            return session
         self._tell(session, lambda url: self._pool.log_out(url, session.id, session.generation))
         return self._registry.sessions.get(session.id)
 
@@ -219,10 +231,17 @@ class Sessions:
         node = choose_node(self._nodes.all(), session, self._clock.now(), self._lease_ttl)
         return None if node is None else node.id
 
-    def _restart(self, session: Session, phone_number: str | None) -> Session:
-        restarted = self._registry.request_restart(session.id, self._choose(session), phone_number)
+    def _restart(
+        self, session: Session, phone_number: str | None, idempotency: IdempotencyKey | None = None
+    ) -> Created:
+        restarted, new = self._registry.request_restart(
+            session.id, self._choose(session), phone_number, idempotency
+        )
+        if not new:
+            return Created(session=restarted, new=False, reached_node=True)
         self._registry.renew_link(session.id, self._clock.now() + self._links.ttl)
-        return self._run(restarted)[0]
+        session, reached_node = self._run(restarted)
+        return Created(session=session, new=True, reached_node=reached_node)
 
     def _run(self, session: Session) -> tuple[Session, bool]:
         """Try the direct call of a start. Whether it worked decides nothing: the heartbeat repeats it."""
@@ -257,8 +276,6 @@ class Sessions:
         """Apply what an answer carried; the relay brings the same events again and finds them applied."""
         assert node_id is not None
         try:
-            with self._database.transaction():
-                for event in events:
-                    self._registry.apply(node_id, event)
+            self._intake.take(node_id, events)
         except BadMessage as error:
             log.error("answer_refused", extra={"node_id": node_id, "error": str(error)})  # noqa: TRY400

@@ -105,14 +105,18 @@ SAMPLES: dict[EventType, _Sample] = {
         data={"reason_code": "qr_timeout"},
     ),
     _E.SESSION_FAILED: _Sample(
-        when="It could not be started or kept. `reason_code` says why; POST …/restart tries again.",
+        when=(
+            "It could not be started or kept. `reason_code` says why; POST …/restart tries again. With"
+            " `duplicate`, a workspace that refuses a second link of a number has one already:"
+            " `duplicate_of` names it."
+        ),
         before=_S.STARTING,
         data={"reason_code": "load_timeout"},
     ),
     _E.SESSION_REPLACED: _Sample(
         when="The same number was linked again by a newer session of yours; this one ended.",
         before=_S.CONNECTED,
-        data={"reason_code": "wa_conflict"},
+        data={"reason_code": "duplicate", "phone_number": _PHONE},
     ),
     _E.SNAPSHOT_SAVED: _Sample(
         when="A verified copy of the login was stored.",
@@ -141,6 +145,9 @@ FIELDS = {
     "reason_code": "why, in one word",
     "display_name": "the account's name, or null",
     "platform": "of the phone, or null",
+    "replaced_by": "the newer session of the same number",
+    "chats_count": "how many there are; GET …/chats lists them",
+    "synced_at": "when the page was read",
     "snapshot_id": "the copy, as `storage.cli snapshots` names it",
     "saved_at": "when it was complete",
     "size_bytes": "what a restore writes",
@@ -175,8 +182,13 @@ def example(type_: EventType) -> dict[str, Any]:
     after = after_event(before, event, _NOW)
     if after is None:
         raise ValueError(f"{type_} does not fit {sample.before}")
+    # the registry's part
     if after.status in LINKED:
-        after = replace(after, is_primary=True)  # the registry's part
+        after = replace(after, is_primary=True)
+    if type_ is _E.SESSION_REPLACED:
+        after = replace(after, replaced_by="01JD3ZB7M2V9K5W3H8T6N4Q1XF")
+    if type_ is _E.CHATS_SYNCED:
+        after = replace(after, chats_count=112, chats_synced_at=_NOW)
     body: dict[str, Any] = json.loads(body_of(_delivery(event, public_data(after, event)), _NOW))
     if "qr_code" in body["data"]:
         body["data"]["qr_code"] = body["data"]["qr_code"][:40] + "…"

@@ -20,11 +20,12 @@ import click
 from storage.clock import SystemClock, to_wire
 from storage.database import Database, sqlite_url
 from storage.deliveries import Deliveries
+from storage.duplicates import DuplicatePolicy
 from storage.endpoints import Endpoints
 from storage.errors import LinkpoolError
 from storage.logs import mask_phone
 from storage.registry import Registry
-from storage.workspaces import Workspaces
+from storage.workspaces import Workspace, Workspaces
 
 
 @contextmanager
@@ -76,6 +77,11 @@ def _url(_: click.Context, __: click.Parameter, value: str | None) -> str | None
     return value
 
 
+_POLICIES = click.Choice([policy.value for policy in DuplicatePolicy])
+_DUPLICATES = (
+    "What happens when an account is linked again: the older link ends, both stay, or the newer ends."
+)
+
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
@@ -92,11 +98,12 @@ def workspaces() -> None:
 @workspaces.command("create")
 @click.argument("name", callback=_name)
 @click.option("--webhook-url", callback=_url, help="Where events are sent.")
+@click.option("--duplicates", type=_POLICIES, default=DuplicatePolicy.REPLACE.value, help=_DUPLICATES)
 @as_json
-def create_workspace(name: str, webhook_url: str | None, as_json: bool) -> None:
+def create_workspace(name: str, webhook_url: str | None, duplicates: str, as_json: bool) -> None:
     """Make a workspace; print its key and its webhook secret, for the only time."""
     with _registry() as database:
-        new = Workspaces(database, SystemClock()).create(name, webhook_url)
+        new = Workspaces(database, SystemClock()).create(name, webhook_url, DuplicatePolicy(duplicates))
     secrets = {
         "workspace_id": new.workspace.id,
         "api_key": new.api_key,
@@ -116,9 +123,29 @@ def list_workspaces(as_json: bool) -> None:
     """Every workspace."""
     with _registry() as database:
         found = Workspaces(database, SystemClock()).all()
-    _print(
-        [{"id": one.id, "name": one.name, "created_at": to_wire(one.created_at)} for one in found], as_json
-    )
+    _print([_workspace(one) for one in found], as_json)
+
+
+@workspaces.command("set")
+@click.argument("workspace_id")
+@click.option("--duplicates", type=_POLICIES, required=True, help=_DUPLICATES)
+@as_json
+def set_workspace(workspace_id: str, duplicates: str, as_json: bool) -> None:
+    """Change a workspace, from its next link on."""
+    with _registry() as database:
+        changed = Workspaces(database, SystemClock()).set_duplicate_policy(
+            workspace_id, DuplicatePolicy(duplicates)
+        )
+    _print([_workspace(changed)], as_json)
+
+
+def _workspace(one: Workspace) -> dict[str, Any]:
+    return {
+        "id": one.id,
+        "name": one.name,
+        "duplicates": one.duplicate_policy.value,
+        "created_at": to_wire(one.created_at),
+    }
 
 
 @cli.group()

@@ -6,11 +6,15 @@ Rule: refs and codes are left out; whoever has them can link a device.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from enum import StrEnum
+from typing import Any
 
 from storage.clock import Clock, to_wire
 from storage.database import Database
-from storage.events import NodeEvent
+from storage.events import EventType, NodeEvent
+from storage.ids import new_id
+from storage.sessions import Session
 
 _UNRECORDED = frozenset({"ref", "code"})
 """Fields of `data` that the history has no need of."""
@@ -41,7 +45,7 @@ class EventLog:
         return self._database.one("event_exists", id=event_id) is not None
 
     def record(self, node_id: str | None, event: NodeEvent, outcome: Outcome) -> None:
-        """Write down an event; without a node it was a backend's call."""
+        """Write down an event; without a node it was not a node that said it."""
         data = {name: value for name, value in event.data.items() if name not in _UNRECORDED}
         self._database.run(
             "insert_event",
@@ -56,6 +60,21 @@ class EventLog:
             data=json.dumps(data, separators=(",", ":"), ensure_ascii=False),
             outcome=outcome.value,
         )
+
+    def record_own(self, session: Session, type_: EventType, data: Mapping[str, Any]) -> NodeEvent:
+        """Write down what no node said: a backend's call, or what follows from another session's event."""
+        now = self._clock.now()
+        event = NodeEvent(
+            id=new_id(now),
+            session_id=session.id,
+            generation=session.generation,
+            seq=0,
+            type=type_,
+            occurred_at=now,
+            data=data,
+        )
+        self.record(None, event, Outcome.APPLIED)
+        return event
 
     def empty(self, session_id: str) -> None:
         """A deleted session's history keeps its shape and loses its content."""

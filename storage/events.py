@@ -87,7 +87,9 @@ class NodeEvent:
     session_logged_out      reason_code
     session_expired         reason_code
     session_failed          reason_code, message
-    chats_synced            chats: [{id, name, unread_count, last_message_at, is_group}]
+
+    The functions write three themselves, without a node: session_replaced (replaced_by, phone_number),
+    session_failed (duplicate_of, phone_number) and chats_synced.
     """
 
     id: str

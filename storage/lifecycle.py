@@ -55,7 +55,7 @@ def _move(session: Session, event: EventType, facts: Facts, now: datetime) -> Se
         if status is not SessionStatus.PASSKEY_REQUIRED:
             after = replace(after, passkey_expires_at=None)
     after = replace(after, **{name: value for name, value in facts.items() if not _says_less(name, value)})
-    if status in ENDED and after.wanted is not Wanted.ERASED:
+    if status in ENDED and status is not session.status and after.wanted is not Wanted.ERASED:
         after = replace(after, wanted=Wanted.CLOSED)
     if status not in LINKED:
         after = replace(after, is_primary=False)
@@ -108,7 +108,7 @@ def after_restart(session: Session, node_id: str | None, now: datetime) -> Sessi
     if session.status not in LINKED and session.status is not SessionStatus.AUTHENTICATED:
         after = replace(after, connected_at=None, fresh=session.status in RESTARTS_FRESH or session.fresh)
     if after.fresh:
-        after = replace(after, phone_number=None, display_name=None, platform=None)
+        after = without_account(after)
     return _owned(replace(after, wanted=Wanted.OPEN, start_seq=session.start_seq + 1), node_id)
 
 
@@ -133,6 +133,59 @@ def after_logout_wish(session: Session, now: datetime) -> Session:
     return replace(session, wanted=Wanted.LOGGED_OUT, version=session.version + 1, last_activity_at=now)
 
 
+def after_replacement(session: Session, by: str, now: datetime) -> Session:
+    """A newer link of the same number stays; this one's device has to be removed from the account."""
+    after = _ended_here(session, EventType.SESSION_REPLACED, {"reason_code": ReasonCode.DUPLICATE.value}, now)
+    return replace(after, replaced_by=by, requested_phone=None)
+
+
+def after_refusal(session: Session, duplicate_of: str, now: datetime) -> Session:
+    """An older link of the same number stays; this one may start anew, with another account."""
+    reason = {
+        "reason_code": ReasonCode.DUPLICATE.value,
+        "reason_message": f"the number is linked already, by session {duplicate_of}",
+    }
+    after = _ended_here(session, EventType.SESSION_FAILED, reason, now)
+    return replace(after, fresh=True, connected_at=None)
+
+
+def _ended_here(session: Session, event: EventType, facts: Facts, now: datetime) -> Session:
+    """The end of a linked session that its node has not heard of yet."""
+    after = _move(session, event, facts, now)
+    if after is None:  # the table lets every linked session end so
+        raise AssertionError(f"session {session.id}: {event} does not fit {session.status}")
+    wanted = Wanted.CLOSED if session.node_id is None else Wanted.LOGGED_OUT
+    return replace(without_account(after), wanted=wanted)
+
+
+def without_account(session: Session) -> Session:
+    """What belongs to the account that was linked, forgotten. Its chats go with `chats_synced_at`."""
+    return replace(
+        session,
+        phone_number=None,
+        display_name=None,
+        platform=None,
+        chats_synced_at=None,
+        chats_count=None,
+    )
+
+
+def after_device_removed(session: Session, *, gave_up: bool) -> Session:
+    """No node holds the login of an ended session any more, or nobody got it removed and it is destroyed.
+
+    A replaced session never comes back, so its snapshots have to go as well; a refused one may start anew.
+    """
+    for_good = gave_up or session.status is SessionStatus.REPLACED
+    return replace(session, wanted=Wanted.ERASED if for_good else Wanted.CLOSED)
+
+
+def after_chats_synced(session: Session, count: int, now: datetime) -> Session | None:
+    """The backend has read the chats; None when the session ended meanwhile."""
+    if session.status not in LINKED:
+        return None
+    return _move(session, EventType.CHATS_SYNCED, {"chats_synced_at": now, "chats_count": count}, now)
+
+
 def after_delete(session: Session, now: datetime) -> Session:
     """Nothing of the account stays readable. The id stays, so that the next call gets a true answer."""
     if session.status is SessionStatus.DELETED:
@@ -141,13 +194,11 @@ def after_delete(session: Session, now: datetime) -> Session:
     if after is None:  # the table lets every state be deleted
         raise AssertionError(f"session {session.id}: {session.status} cannot be deleted")
     return replace(
-        _without_codes(after),
+        without_account(_without_codes(after)),
         wanted=Wanted.ERASED,
         deleted_at=now,
         erased_at=now if session.node_id is None else None,
-        phone_number=None,
         requested_phone=None,
-        display_name=None,
         metadata={},
         proxy=None,
         return_url=None,

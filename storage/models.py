@@ -63,6 +63,7 @@ class ReasonCode(StrEnum):
     CAPACITY = "capacity"
     MEMORY_LIMIT = "memory_limit"
     REQUESTED = "requested"
+    DUPLICATE = "duplicate"
 
 
 class Wanted(StrEnum):

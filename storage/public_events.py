@@ -10,6 +10,7 @@ from typing import Any
 
 from storage.clock import to_wire
 from storage.events import EventType, NodeEvent
+from storage.models import ReasonCode
 from storage.sessions import Session
 
 
@@ -47,6 +48,21 @@ def _extras(session: Session, event: NodeEvent) -> dict[str, Any]:
                 "platform": session.platform,
                 "is_primary": session.is_primary,
             }
+        case EventType.SESSION_REPLACED:
+            return {
+                "reason_code": session.reason_code,
+                "phone_number": event.data.get("phone_number", session.phone_number),
+                "replaced_by": session.replaced_by,
+            }
+        case EventType.SESSION_FAILED if session.reason_code == ReasonCode.DUPLICATE:
+            return {
+                "reason_code": session.reason_code,
+                "phone_number": event.data.get("phone_number"),
+                "duplicate_of": event.data.get("duplicate_of"),
+            }
+        case EventType.CHATS_SYNCED:
+            synced_at = session.chats_synced_at
+            return {"chats_count": session.chats_count, "synced_at": synced_at and to_wire(synced_at)}
         case EventType.SNAPSHOT_SAVED:
             assert session.snapshot_saved_at is not None
             return {
@@ -61,7 +77,6 @@ def _extras(session: Session, event: NodeEvent) -> dict[str, Any]:
             | EventType.SESSION_LOGGED_OUT
             | EventType.SESSION_EXPIRED
             | EventType.SESSION_FAILED
-            | EventType.SESSION_REPLACED
         ):
             return {"reason_code": session.reason_code, "phone_number": session.phone_number}
         case _:

@@ -8,23 +8,32 @@ together.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from storage.chats import Chat, ChatTable
 from storage.clock import Clock
 from storage.database import Database
 from storage.deliveries import Deliveries
+from storage.duplicates import Duplicates, is_arrival
 from storage.errors import Conflict
 from storage.event_log import EventLog, Outcome
 from storage.event_stream import EventStream
 from storage.events import INTERNAL, EventType, NodeEvent
 from storage.facts import facts_of
 from storage.idempotency import IdempotencyKey, IdempotencyKeys
-from storage.ids import new_id
-from storage.lifecycle import after_delete, after_event, after_logout_wish, after_placement, after_restart
-from storage.models import LINKED
+from storage.lifecycle import (
+    after_chats_synced,
+    after_delete,
+    after_device_removed,
+    after_event,
+    after_logout_wish,
+    after_placement,
+    after_restart,
+)
+from storage.models import ENDED, LINKED, SessionStatus, Wanted
 from storage.session_table import SessionTable
 from storage.sessions import Session
 
@@ -42,6 +51,8 @@ class Registry:
         self._keys = IdempotencyKeys(database, clock)
         self.sessions = SessionTable(database)
         self.stream = EventStream(database)
+        self.chats = ChatTable(database)
+        self._duplicates = Duplicates(database, clock, self.sessions, self._events, self._announce)
 
     # ── what the backend wants ───────────────────────────────────────────────
 
@@ -70,9 +81,16 @@ class Registry:
         return created, True
 
     def request_restart(
-        self, session_id: str, node_id: str | None, phone_number: str | None = None
-    ) -> Session:
-        """(Re)start on a node, with a pairing code for this number or none. Raises NotFound, Conflict."""
+        self,
+        session_id: str,
+        node_id: str | None,
+        phone_number: str | None = None,
+        idempotency: IdempotencyKey | None = None,
+    ) -> tuple[Session, bool]:
+        """(Re)start on a node, with a pairing code for this number or none; and whether it is a new start.
+
+        It is none when the same key came before. Raises NotFound, Conflict.
+        """
 
         def restart(session: Session) -> Session:
             after = after_restart(session, node_id, self._clock.now())
@@ -80,9 +98,21 @@ class Registry:
                 raise Conflict(
                     f"session {session.id} is {session.status}; create a new one", code="session_ended"
                 )
+            if session.status in ENDED and session.wanted is Wanted.LOGGED_OUT:
+                raise Conflict(
+                    f"the device of session {session.id} is being removed from its account; try again in a "
+                    "moment, or create a new session",
+                    code="device_being_removed",
+                )
             return replace(after, requested_phone=phone_number)
 
-        return self._command(session_id, EventType.RESTART_REQUESTED, restart)
+        with self._database.transaction():
+            if idempotency is not None:
+                session = self.sessions.get(session_id)
+                if self._keys.session_of(session.workspace_id, idempotency) is not None:
+                    return session, False
+                self._keys.remember(session.workspace_id, idempotency, session_id)
+            return self._command(session_id, EventType.RESTART_REQUESTED, restart), True
 
     def request_delete(self, session_id: str) -> Session:
         """Forget a session; asking again is no change. Raises NotFound."""
@@ -98,9 +128,12 @@ class Registry:
         return after
 
     def request_logout(self, session_id: str) -> Session:
-        """Want the device removed from the account. Raises NotFound, Conflict."""
+        """Want the device removed from the account; again is no change. Raises NotFound, Conflict."""
 
         def log_out(session: Session) -> Session:
+            asked = session.linked and session.wanted is Wanted.LOGGED_OUT
+            if asked or session.status is SessionStatus.LOGGED_OUT:
+                return session
             if not session.linked:
                 raise Conflict(
                     f"session {session.id} is {session.status}: there is no login to end", code="not_linked"
@@ -155,6 +188,28 @@ class Registry:
             session_id, lambda session: replace(session, erased_at=session.erased_at or now), why="erased"
         )
 
+    def device_removed(self, session_id: str, *, gave_up: bool = False) -> None:
+        """No node holds the login of this ended session any more; or nobody could remove it in time."""
+        self._change(
+            session_id, lambda session: after_device_removed(session, gave_up=gave_up), why="device_removed"
+        )
+
+    def store_chats(self, session_id: str, generation: int, chats: Sequence[Chat]) -> Session:
+        """Keep what a sync found, instead of what an earlier one found; announces `chats_synced`.
+
+        Raises NotFound, and Conflict when the session ended or began anew while its node was asked.
+        """
+        with self._database.transaction():
+            session = self.sessions.get(session_id)
+            after = after_chats_synced(session, len(chats), self._clock.now())
+            if after is None or session.generation != generation:
+                raise Conflict(f"session {session_id} is {session.status} now", code="not_connected")
+            self.sessions.save(session, after, why=EventType.CHATS_SYNCED.value)
+            self.chats.replace(session_id, chats)
+            event = self._events.record_own(after, EventType.CHATS_SYNCED, {"chats_count": len(chats)})
+            self._announce(after, event)
+            return after
+
     # ── what the nodes report ────────────────────────────────────────────────
 
     def apply(self, node_id: str, event: NodeEvent) -> Outcome:
@@ -165,12 +220,12 @@ class Registry:
                 return Outcome.DUPLICATE
             session = self.sessions.find(event.session_id)
             outcome, after = self._judge(node_id, session, event)
-            self._events.record(node_id, event, outcome)
+            gone = session is not None and session.status is SessionStatus.DELETED
+            self._events.record(node_id, replace(event, data=_NOTHING) if gone else event, outcome)
             if session is not None and after is not None:
                 self.sessions.save(session, after, why=event.type.value)
-                if outcome is Outcome.APPLIED and event.type not in INTERNAL:
-                    self.stream.append(after, event)
-                    self._deliveries.owe(after, event)
+                if outcome is Outcome.APPLIED:
+                    self._tell(session, after, event)
         if outcome is not Outcome.APPLIED:
             log.info(
                 "event_not_applied",
@@ -181,6 +236,21 @@ class Registry:
                 },
             )
         return outcome
+
+    def _tell(self, before: Session, after: Session, event: NodeEvent) -> None:
+        """Announce an applied event, once it is settled which link of its account stays."""
+        if is_arrival(before, after):
+            self._duplicates.settle(after)
+            after = self.sessions.get(after.id)
+            if after.status in ENDED:
+                return  # the workspace hears of the end, and never that this link was ready
+        if event.type not in INTERNAL:
+            self._announce(after, event)
+
+    def _announce(self, session: Session, event: NodeEvent) -> None:
+        """Let the workspace hear of it, however it listens."""
+        self.stream.append(session, event)
+        self._deliveries.owe(session, event)
 
     def _judge(
         self, node_id: str, session: Session | None, event: NodeEvent
@@ -204,19 +274,9 @@ class Registry:
 
     def _command(self, session_id: str, type_: EventType, change: Callable[[Session], Session]) -> Session:
         """Change a session by a backend's call, and record it among its events."""
-        now = self._clock.now()
         with self._database.transaction():
             after = self._change(session_id, change, why=type_.value)
-            command = NodeEvent(
-                id=new_id(now),
-                session_id=session_id,
-                generation=after.generation,
-                seq=0,
-                type=type_,
-                occurred_at=now,
-                data=_NOTHING,
-            )
-            self._events.record(None, command, Outcome.APPLIED)
+            self._events.record_own(after, type_, _NOTHING)
         return after
 
     def _change(self, session_id: str, change: Callable[[Session], Session], *, why: str) -> Session:

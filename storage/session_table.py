@@ -89,6 +89,17 @@ class SessionTable:
         rows = self._database.all("sessions_for_node", node_id=node_id, reported=json.dumps(reported))
         return [Session.from_row(row) for row in rows]
 
+    def linked_to(self, workspace_id: str, phone_number: str | None, *, without: str) -> list[Session]:
+        """The other linked sessions of one account; the same account elsewhere is another customer's."""
+        rows = self._database.all(
+            "linked_to_number", workspace_id=workspace_id, phone_number=phone_number, without=without
+        )
+        return [Session.from_row(row) for row in rows]
+
+    def devices_to_remove(self, arrived_id: str) -> list[Session]:
+        """Sessions that this one's link ended, or itself, while they are still logged in."""
+        return [Session.from_row(row) for row in self._database.all("devices_to_remove", arrived=arrived_id)]
+
     def unplaced(self, limit: int) -> list[Session]:
         """Sessions that want a browser and have no node, oldest first."""
         return [Session.from_row(row) for row in self._database.all("unplaced_sessions", limit=limit)]
@@ -108,10 +119,15 @@ class SessionTable:
         self._database.run("insert_session", **session.to_row())
 
     def save(self, session: Session, after: Session, *, why: str) -> None:
-        """Store a change; the one place where a session's row is written. Hands on the primary flag."""
+        """Store a change; the one place where a session's row is written.
+
+        Hands on the primary flag, and forgets the chats of an account that is gone.
+        """
         row = after.to_row() | {"read_version": session.version, "read_last_seq": session.last_seq}
         if self._database.run("save_session", **row) != 1:
             raise Conflict(f"session {session.id} was changed by somebody else; try again")
+        if session.chats_synced_at is not None and after.chats_synced_at is None:
+            self._database.run("delete_chats", session_id=session.id)
         if session.is_primary and not after.is_primary:
             heir = self._database.one("oldest_linked_session", workspace_id=session.workspace_id)
             if heir is not None:

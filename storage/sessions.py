@@ -74,6 +74,11 @@ class Session:
     platform: str | None = None
     is_primary: bool = False
     connected_at: datetime | None = None
+    replaced_by: str | None = None
+    """The newer link of the same number."""
+    chats_synced_at: datetime | None = None
+    """When the backend last had the chats read; null when there are none to show."""
+    chats_count: int | None = None
 
     # how long it took, in ms
     qr_generation_ms: int | None = None

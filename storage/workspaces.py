@@ -15,6 +15,7 @@ from typing import Any
 from storage.api_keys import ApiKey, hash_secret, make_key, show_key, split_key
 from storage.clock import Clock, from_wire, to_wire
 from storage.database import Database
+from storage.duplicates import DuplicatePolicy
 from storage.endpoints import Endpoints
 from storage.errors import NotFound
 from storage.ids import new_id
@@ -33,6 +34,8 @@ class Workspace:
     name: str
     webhook_secret: str
     created_at: datetime
+    duplicate_policy: DuplicatePolicy = DuplicatePolicy.REPLACE
+    """What happens when an account is linked that is linked already."""
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Workspace:
@@ -41,6 +44,7 @@ class Workspace:
             name=row["name"],
             webhook_secret=row["webhook_secret"],
             created_at=from_wire(row["created_at"]),
+            duplicate_policy=DuplicatePolicy(row["duplicate_policy"]),
         )
 
 
@@ -67,7 +71,12 @@ class Workspaces:
         self._database = database
         self._clock = clock
 
-    def create(self, name: str, webhook_url: str | None = None) -> NewWorkspace:
+    def create(
+        self,
+        name: str,
+        webhook_url: str | None = None,
+        duplicate_policy: DuplicatePolicy = DuplicatePolicy.REPLACE,
+    ) -> NewWorkspace:
         """A new workspace with its first key."""
         now = self._clock.now()
         workspace = Workspace(
@@ -75,6 +84,7 @@ class Workspaces:
             name=name,
             webhook_secret=_make_webhook_secret(),
             created_at=now,
+            duplicate_policy=duplicate_policy,
         )
         with self._database.transaction():
             self._database.run(
@@ -83,6 +93,7 @@ class Workspaces:
                 name=name,
                 webhook_secret=workspace.webhook_secret,
                 created_at=to_wire(now),
+                duplicate_policy=duplicate_policy.value,
             )
             if webhook_url is not None:
                 self.add_endpoint(workspace.id, webhook_url)
@@ -98,6 +109,12 @@ class Workspaces:
     def all(self) -> list[Workspace]:
         """Every workspace, oldest first."""
         return [Workspace.from_row(row) for row in self._database.all("workspaces")]
+
+    def set_duplicate_policy(self, workspace_id: str, policy: DuplicatePolicy) -> Workspace:
+        """From the next link on; what is linked twice already stays so. Raises NotFound."""
+        with self._database.transaction():
+            self._database.run("set_duplicate_policy", id=workspace_id, duplicate_policy=policy.value)
+            return self.get(workspace_id)
 
     def create_key(self, workspace_id: str) -> str:
         """Another key for a workspace; the only time it can be read. Raises NotFound."""

@@ -266,12 +266,16 @@
     },
     takeOver: () => need('socket').takeover(),
     logOut: () => need('socket').logout(),
-    chats: () => need('chats').getModelsArray().map((chat) => ({
-      id: String(chat.id?._serialized ?? chat.id),
-      name: chat.formattedTitle ?? chat.name ?? null,
-      unread_count: Number(chat.unreadCount ?? 0),
-      last_message_at: Number(chat.t ?? 0) || null,
-      is_group: Boolean(chat.isGroup),
-    })),
+    // one string: the driver between page and pool takes an object apart field by field
+    chats: () => JSON.stringify({
+      synced: Boolean(need('socket').hasSynced),
+      chats: need('chats').getModelsArray().map((chat) => ({
+        id: String(chat.id?._serialized ?? chat.id),
+        name: chat.formattedTitle ?? chat.name ?? null,
+        unread_count: Number(chat.unreadCount ?? 0),
+        t: Number(chat.t ?? 0) || null, // the last message, in seconds
+        is_group: Boolean(chat.isGroup ?? chat.groupMetadata),
+      })),
+    }),
   };
 }

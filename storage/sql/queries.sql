@@ -81,6 +81,7 @@ UPDATE sessions SET
     pairing_expires_at = :pairing_expires_at, passkey_expires_at = :passkey_expires_at,
     phone_number = :phone_number, display_name = :display_name, platform = :platform,
     is_primary = :is_primary, connected_at = :connected_at,
+    replaced_by = :replaced_by, chats_synced_at = :chats_synced_at, chats_count = :chats_count,
     qr_generation_ms = :qr_generation_ms, launch_ms = :launch_ms, load_ms = :load_ms,
     retrieval_ms = :retrieval_ms, phone_extraction_ms = :phone_extraction_ms,
     snapshot_id = :snapshot_id, snapshot_saved_at = :snapshot_saved_at,
@@ -99,6 +100,22 @@ SELECT id FROM sessions
 WHERE workspace_id = :workspace_id AND is_primary = 0 AND status IN ('connected', 'reconnecting', 'hibernated')
 ORDER BY status = 'connected' DESC, connected_at, id
 LIMIT 1;
+
+-- name: linked_to_number
+-- The linked sessions of one account in one workspace, oldest link first; by idx_cleanup.
+SELECT s.*, n.url AS node_url, n.instance_index AS node_index
+FROM sessions s LEFT JOIN nodes n ON n.id = s.node_id
+WHERE s.workspace_id = :workspace_id AND s.phone_number = :phone_number AND s.deleted_at IS NULL
+  AND s.status IN ('connected', 'reconnecting', 'hibernated')
+  AND s.id <> :without
+ORDER BY s.connected_at, s.id;
+
+-- name: devices_to_remove
+-- Sessions that ended because this one was linked, it may be this one itself, and that are still logged in.
+SELECT s.*, n.url AS node_url, n.instance_index AS node_index
+FROM sessions s LEFT JOIN nodes n ON n.id = s.node_id
+WHERE s.wanted = 'logged_out' AND s.status IN ('replaced', 'failed')
+  AND (s.id = :arrived OR s.replaced_by = :arrived);
 
 -- name: set_primary
 -- Give or take the primary flag.
@@ -138,6 +155,24 @@ SELECT
     (SELECT avg(phone_extraction_ms) FROM (
         SELECT phone_extraction_ms FROM sessions WHERE phone_extraction_ms IS NOT NULL ORDER BY id DESC LIMIT :recent
     )) AS phone_extraction_ms;
+
+-- ── chats ────────────────────────────────────────────────────────────────────────────────────────
+
+-- name: insert_chats
+-- What a sync found: a JSON array of chats, in the order in which they are shown.
+INSERT INTO chats (session_id, position, id, name, unread_count, last_message_at, is_group)
+SELECT :session_id, key,
+       json_extract(value, '$.id'), json_extract(value, '$.name'), json_extract(value, '$.unread_count'),
+       json_extract(value, '$.last_message_at'), json_extract(value, '$.is_group')
+FROM json_each(:chats);
+
+-- name: delete_chats
+-- Forget what an earlier sync of a session found.
+DELETE FROM chats WHERE session_id = :session_id;
+
+-- name: chats_of_session
+-- One page of a session's chats, newest message first.
+SELECT * FROM chats WHERE session_id = :session_id AND position >= :first ORDER BY position LIMIT :limit;
 
 -- ── events ───────────────────────────────────────────────────────────────────────────────────────
 
@@ -203,7 +238,12 @@ DELETE FROM idempotency_keys WHERE created_at <= :oldest;
 
 -- name: insert_workspace
 -- A new workspace.
-INSERT INTO workspaces (id, name, webhook_secret, created_at) VALUES (:id, :name, :webhook_secret, :created_at);
+INSERT INTO workspaces (id, name, webhook_secret, created_at, duplicate_policy)
+VALUES (:id, :name, :webhook_secret, :created_at, :duplicate_policy);
+
+-- name: set_duplicate_policy
+-- What a workspace wants of an account that is linked twice, from the next link on.
+UPDATE workspaces SET duplicate_policy = :duplicate_policy WHERE id = :id;
 
 -- name: workspace_by_id
 -- A workspace.

@@ -142,7 +142,7 @@ def test_a_pairing_code_is_for_the_number_that_was_asked(
     assert len(code.data["code"].replace("-", "")) == 8
 
 
-@pytest.mark.parametrize("action", ["qr", "pairing-code", "logout"])
+@pytest.mark.parametrize("action", ["qr", "pairing-code", "logout", "hibernate", "wake", "chats"])
 def test_a_session_that_does_not_run_here_is_refused(
     node: ControlledNode, client: PoolClient, action: str
 ) -> None:
@@ -150,6 +150,9 @@ def test_a_session_that_does_not_run_here_is_refused(
         "qr": lambda: client.refresh_qr(node.url, "01JD3Z0V5M8Q4T2X9Y7W6R1K0B", 1),
         "pairing-code": lambda: client.pairing_code(node.url, "01JD3Z0V5M8Q4T2X9Y7W6R1K0B", 1, PHONE),
         "logout": lambda: client.log_out(node.url, "01JD3Z0V5M8Q4T2X9Y7W6R1K0B", 1),
+        "hibernate": lambda: client.hibernate(node.url, "01JD3Z0V5M8Q4T2X9Y7W6R1K0B", 1),
+        "wake": lambda: client.wake(node.url, "01JD3Z0V5M8Q4T2X9Y7W6R1K0B", 1),
+        "chats": lambda: client.chats(node.url, "01JD3Z0V5M8Q4T2X9Y7W6R1K0B", 1),
     }
     with pytest.raises(PoolRefused) as refused:
         calls[action]()

@@ -15,10 +15,12 @@ import pytest
 from storage.attempts import Tried
 from storage.clock import SystemClock
 from storage.database import Database
+from storage.duplicates import DuplicatePolicy
 from storage.errors import RegistryError
 from storage.event_log import Outcome
 from storage.events import EventType, NodeEvent
 from storage.ids import new_id
+from storage.models import SessionStatus
 from tests.contract.test_registry_events import PHONE, World
 from tests.fakes.processes import ROOT
 
@@ -30,9 +32,11 @@ from storage.errors import RegistryError
 from storage.deliveries import Deliveries
 from storage.events import NodeEvent
 from storage.registry import Registry
-url, events = sys.argv[1], json.load(sys.stdin)
-database, clock = Database(url), SystemClock()
+database, clock = Database(sys.argv[1]), SystemClock()
 registry = Registry(database, clock, Deliveries(database, clock))
+database.answers()
+print("ready", flush=True)
+events = json.load(sys.stdin)
 print(json.dumps([registry.apply("node-1", NodeEvent.from_wire(event)) for event in events]))
 database.close()
 """
@@ -57,15 +61,8 @@ def at_once(count: int, work: Callable[[int], object]) -> list[object]:
         return list(pool.map(begin, range(count)))
 
 
-def flapping(world: World, count: int) -> list[NodeEvent]:
-    session = world.linked()
-    types = (EventType.SESSION_DISCONNECTED, EventType.SESSION_RECONNECTED)
-    return [world.event(session, types[number % 2]) for number in range(count)]
-
-
-def test_two_processes_that_apply_the_same_events_apply_each_once(world: World) -> None:
-    events = flapping(world, 60)
-    wire = json.dumps([event.to_wire() for event in events])
+def in_processes(world: World, batches: list[list[NodeEvent]]) -> list[list[str]]:
+    """Apply each batch in a process of its own, all at once; give the outcomes."""
     url = f"sqlite:///{world.database.path}"
     racers = [
         subprocess.Popen(
@@ -75,11 +72,31 @@ def test_two_processes_that_apply_the_same_events_apply_each_once(world: World) 
             text=True,
             cwd=ROOT,
         )
-        for _ in range(2)
+        for _ in batches
     ]
-    with ThreadPoolExecutor(2) as pool:
-        answers = list(pool.map(lambda racer: racer.communicate(wire, 30)[0], racers))
-    outcomes = Counter(outcome for answer in answers for outcome in json.loads(answer))
+
+    def race(racer: subprocess.Popen[str], events: list[NodeEvent]) -> list[str]:
+        wire = json.dumps([event.to_wire() for event in events])
+        answer: list[str] = json.loads(racer.communicate(wire, 30)[0])
+        return answer
+
+    for racer in racers:
+        assert racer.stdout is not None
+        assert racer.stdout.readline() == "ready\n"  # nobody is done before the other begins
+    with ThreadPoolExecutor(len(batches)) as pool:
+        return list(pool.map(race, racers, batches))
+
+
+def flapping(world: World, count: int) -> list[NodeEvent]:
+    session = world.linked()
+    types = (EventType.SESSION_DISCONNECTED, EventType.SESSION_RECONNECTED)
+    return [world.event(session, types[number % 2]) for number in range(count)]
+
+
+def test_two_processes_that_apply_the_same_events_apply_each_once(world: World) -> None:
+    events = flapping(world, 60)
+    answers = in_processes(world, [events, events])
+    outcomes = Counter(outcome for answer in answers for outcome in answer)
     assert outcomes[Outcome.DUPLICATE] == 60
     assert outcomes[Outcome.APPLIED] + outcomes[Outcome.STALE] == 60
     assert len(world.owed()) == outcomes[Outcome.APPLIED] + 1  # and the session_ready before
@@ -101,6 +118,47 @@ def test_accounts_that_get_ready_at_once_make_one_primary(world: World) -> None:
     ]
     at_once(8, lambda number: world.registry.apply("node-1", events[number]))
     assert sum(world.now(session).is_primary for session in sessions) == 1
+
+
+def test_of_links_of_one_account_that_get_ready_at_once_one_stays(world: World) -> None:
+    sessions = [world.session() for _ in range(8)]
+    events = [world.event(session, EventType.SESSION_READY, phone_number=PHONE) for session in sessions]
+    at_once(8, lambda number: world.registry.apply("node-1", events[number]))
+    states = Counter(world.now(session).status for session in sessions)
+    assert states == {SessionStatus.CONNECTED: 1, SessionStatus.REPLACED: 7}
+    (kept,) = [one for one in map(world.now, sessions) if one.status is SessionStatus.CONNECTED]
+    assert (kept.phone_number, kept.is_primary) == (PHONE, True)
+    told = Counter(type_ for type_, _ in world.owed())
+    assert told == {"session_ready": 8, "session_replaced": 7}
+
+
+@pytest.mark.parametrize(
+    ("policy", "end"),
+    [
+        (DuplicatePolicy.REPLACE, SessionStatus.REPLACED),
+        (DuplicatePolicy.REFUSE, SessionStatus.FAILED),
+    ],
+)
+def test_two_processes_that_link_one_account_at_once_leave_one_link(
+    world: World, policy: DuplicatePolicy, end: SessionStatus
+) -> None:
+    world.workspaces.set_duplicate_policy(world.workspace.id, policy)
+    rounds = 20
+    batches: list[list[NodeEvent]] = [[], []]
+    pairs = []
+    for number in range(rounds):
+        pair = [world.session(), world.session()]
+        pairs.append(pair)
+        for batch, session in zip(batches, pair, strict=True):
+            phone_number = f"+62812345678{number:02}"
+            batch.append(world.event(session, EventType.SESSION_READY, phone_number=phone_number))
+    answers = in_processes(world, batches)
+    assert {outcome for answer in answers for outcome in answer} == {Outcome.APPLIED}
+    for pair in pairs:
+        assert {world.now(session).status for session in pair} == {SessionStatus.CONNECTED, end}
+    linked = [one for pair in pairs for one in map(world.now, pair) if one.status is SessionStatus.CONNECTED]
+    assert len({one.phone_number for one in linked}) == rounds
+    assert sum(one.is_primary for one in linked) == 1
 
 
 def answered(status_code: int) -> Tried:

@@ -23,6 +23,10 @@ Send = Callable[[str, bytes, dict[str, str]], Any]
 """Posts a signed body to a path of the functions."""
 
 
+THEIR_OWN = "their own"
+FIRST_PHONE = 6281234567890
+
+
 class FakePool:
     """One node. Its behaviour is what the attributes say."""
 
@@ -41,10 +45,16 @@ class FakePool:
         self.capacity = 10
         self.draining = False
         self.held: dict[str, SessionSpec] = {}
+        self.asleep: dict[str, SessionSpec] = {}
+        """Hibernated: linked, without a browser."""
+        self.chats: list[dict[str, Any]] = []
+        """What every page has."""
+        self.synced = True
         self.profiles: set[str] = set()
         self.outbox: list[NodeEvent] = []
         self.calls: list[tuple[str, str, dict[str, Any]]] = []
         self._seq = itertools.count(1)
+        self._phones: dict[str, str] = {}
         self._lock = threading.Lock()
         self._server: ThreadingHTTPServer | None = None
 
@@ -93,8 +103,11 @@ class FakePool:
         ref = f"2@{new_id(datetime.now(UTC))},noise,identity,secret,1"
         return self.emit(session_id, EventType.QR_CODE_GENERATED, ref=ref, expires_at=expires_at, **data)
 
-    def scan(self, session_id: str, phone_number: str | None = "+6281234567890") -> None:
-        """The person scanned: the account is linked."""
+    def scan(self, session_id: str, phone_number: str | None = THEIR_OWN) -> None:
+        """The person scanned: the account is linked. Who says nothing else has a number of their own, the
+        first +6281234567890, the second one more; an account that is linked twice is another story."""
+        if phone_number == THEIR_OWN:
+            phone_number = self._phones.setdefault(session_id, f"+{FIRST_PHONE + len(self._phones)}")
         self.emit(session_id, EventType.SESSION_AUTHENTICATED)
         self.emit(
             session_id,
@@ -115,8 +128,9 @@ class FakePool:
             self.outbox.clear()
         return answer
 
-    def heartbeat(self, send: Send) -> Any:
-        report = Heartbeat(
+    def report(self) -> Heartbeat:
+        """What this node would say now."""
+        return Heartbeat(
             node_id=self.node_id,
             url=self.url,
             region=None,
@@ -134,8 +148,10 @@ class FakePool:
             profiles=sorted(self.profiles),
             sandbox=True,
         )
+
+    def heartbeat(self, send: Send) -> Any:
         path = f"/api/nodes/{self.node_id}/heartbeat"
-        return self.post(send, path, json.dumps(report.to_wire()).encode())
+        return self.post(send, path, json.dumps(self.report().to_wire()).encode())
 
     def post(self, send: Send, path: str, body: bytes) -> Any:
         """Sign and send anything."""
@@ -181,13 +197,17 @@ class FakePool:
         return self._answer(spec.id)
 
     def _delete(self, session_id: str) -> tuple[int, dict[str, Any]]:
-        self.held.pop(session_id, None)
-        self.profiles.discard(session_id)
+        self._forget(session_id)
         return self._answer(session_id)
 
+    def _forget(self, session_id: str) -> None:
+        self.held.pop(session_id, None)
+        self.asleep.pop(session_id, None)
+        self.profiles.discard(session_id)
+
     def _act(self, session_id: str, action: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-        held = self.held.get(session_id)
-        if held is None:
+        held = self.held.get(session_id) or self.asleep.get(session_id)
+        if held is None or (session_id in self.asleep and action not in {"wake", "hibernate", "logout"}):
             return 404, {"status": 404, "code": "not_running", "detail": "this node does not run the session"}
         if body["generation"] != held.generation:
             return 409, {"status": 409, "code": "stale_generation", "detail": "another generation runs here"}
@@ -197,8 +217,19 @@ class FakePool:
             case "pairing-code":
                 self._show_code(session_id, body["phone_number"])
             case "logout":
-                self.emit(session_id, EventType.SESSION_LOGGED_OUT, reason_code="requested")
-                del self.held[session_id]
+                reason, generation = "requested", held.generation
+                self.emit(session_id, EventType.SESSION_LOGGED_OUT, generation=generation, reason_code=reason)
+                self._forget(session_id)
+            case "hibernate":
+                if session_id in self.held:
+                    self.emit(session_id, EventType.SESSION_HIBERNATED)
+                    self.asleep[session_id] = self.held.pop(session_id)
+            case "wake":
+                if session_id in self.asleep:
+                    self.held[session_id] = self.asleep.pop(session_id)
+            case "chats":
+                status, answer = self._answer(session_id)
+                return status, {**answer, "synced": self.synced, "chats": self.chats}
             case _:
                 return 404, {"status": 404, "code": "not_found", "detail": "no such action"}
         return self._answer(session_id)

@@ -50,6 +50,19 @@ def test_keys_are_made_and_revoked(tmp_path: Path) -> None:
     assert run(tmp_path, "keys", "revoke", prefix).returncode == 2
 
 
+def test_what_becomes_of_duplicates_is_set_for_each_workspace(tmp_path: Path) -> None:
+    def listed() -> dict[str, str]:
+        rows = json.loads(run(tmp_path, "workspaces", "list", "--json").stdout)
+        return {row["name"]: row["duplicates"] for row in rows}
+
+    first = json.loads(run(tmp_path, "workspaces", "create", "A", "--json").stdout)["workspace_id"]
+    run(tmp_path, "workspaces", "create", "B", "--duplicates", "refuse")
+    assert listed() == {"A": "replace", "B": "refuse"}
+    changed = run(tmp_path, "workspaces", "set", first, "--duplicates", "keep_both")
+    assert (changed.returncode, "keep_both" in changed.stdout) == (0, True)
+    assert listed() == {"A": "keep_both", "B": "refuse"}
+
+
 def test_webhooks_are_added_listed_enabled_and_their_secret_rotated(tmp_path: Path) -> None:
     made = json.loads(run(tmp_path, "workspaces", "create", "A", "--json").stdout)
     workspace_id = made["workspace_id"]
@@ -81,6 +94,9 @@ def test_sessions_are_listed_with_masked_numbers(tmp_path: Path) -> None:
         (["workspaces", "create", "A", "--webhook-url", "example.com"], {}),
         (["workspaces", "create", "A", "--webhook-url", "http://[::1"], {}),
         (["keys", "create", "nobody"], {}),
+        (["workspaces", "set", "nobody", "--duplicates", "refuse"], {}),
+        (["workspaces", "set", "nobody", "--duplicates", "merge"], {}),
+        (["workspaces", "set", "nobody"], {}),
         (["sessions", "list", "--limit", "many"], {}),
         (["workspaces", "lend"], {}),
         (["workspaces", "list"], {"DATABASE_URL": "mysql://localhost/x"}),

@@ -9,7 +9,15 @@ import pytest
 from storage.clock import to_wire
 from storage.errors import BadMessage
 from storage.events import EventType, NodeEvent
-from storage.lifecycle import after_delete, after_event, after_placement, after_restart
+from storage.lifecycle import (
+    after_chats_synced,
+    after_delete,
+    after_event,
+    after_placement,
+    after_refusal,
+    after_replacement,
+    after_restart,
+)
 from storage.models import ENDED, LINKED, LINKING, Phase, SessionStatus, Wanted
 from storage.sessions import Session
 
@@ -190,3 +198,36 @@ def test_a_malformed_fact_is_refused_by_the_name_of_its_field(
 ) -> None:
     with pytest.raises(BadMessage, match=field):
         after_event(session(S.CREATED), event(type_, **data), NOW)
+
+
+@pytest.mark.parametrize("status", sorted(LINKED))
+@pytest.mark.parametrize("end", [after_replacement, after_refusal])
+def test_a_link_that_ends_because_of_another_keeps_nothing_of_the_account(
+    status: SessionStatus, end: Any
+) -> None:
+    linked = session(
+        status, phone_number="+6281234567890", display_name="Ayu", is_primary=True, chats_synced_at=NOW
+    )
+    ended = end(linked, "other", NOW)
+    assert (ended.phone_number, ended.display_name, ended.chats_synced_at) == (None, None, None)
+    assert (ended.is_primary, ended.reason_code, ended.version) == (False, "duplicate", 2)
+    assert ended.wanted is Wanted.LOGGED_OUT, "its device has to leave the account"
+    nowhere = end(replace(linked, node_id=None), "other", NOW)
+    assert nowhere.wanted is Wanted.CLOSED, "there is nobody to log it out"
+
+
+def test_only_a_refused_link_can_start_anew_and_without_its_login() -> None:
+    linked = session(S.CONNECTED, phone_number="+6281234567890", connected_at=NOW)
+    assert after_restart(after_replacement(linked, "other", NOW), "n", NOW) is None
+    again = after_restart(after_refusal(linked, "other", NOW), "n", NOW)
+    assert again is not None
+    assert (again.status, again.fresh, again.connected_at) == (S.CREATED, True, None)
+
+
+@pytest.mark.parametrize("status", sorted(SessionStatus))
+def test_chats_are_kept_of_a_linked_account_only(status: SessionStatus) -> None:
+    synced = after_chats_synced(session(status), 7, NOW)
+    assert (synced is not None) == (status in LINKED)
+    if synced is not None:
+        assert (synced.chats_count, synced.chats_synced_at, synced.version) == (7, NOW, 2)
+        assert synced.status is status

@@ -1,0 +1,35 @@
+"""Takes events of nodes, whether the relay brought them or the answer to a call did.
+
+Rule: a batch is applied in one transaction, and what follows from it outside of the registry comes after.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from functions.device_removal import DeviceRemoval
+from storage.database import Database
+from storage.event_log import Outcome
+from storage.events import EventType, NodeEvent
+from storage.registry import Registry
+
+_ARRIVALS = frozenset({EventType.SESSION_READY, EventType.PHONE_RESOLVED})
+"""With these a number becomes known, and an older link of it may have to go."""
+
+
+class EventIntake:
+    """The one way from a node's words into the registry."""
+
+    def __init__(self, database: Database, registry: Registry, devices: DeviceRemoval) -> None:
+        self._database = database
+        self._registry = registry
+        self._devices = devices
+
+    def take(self, node_id: str, events: Sequence[NodeEvent]) -> list[Outcome]:
+        """Apply a batch, all or nothing. Raises BadMessage."""
+        with self._database.transaction():
+            outcomes = [self._registry.apply(node_id, event) for event in events]
+        for event, outcome in zip(events, outcomes, strict=True):
+            if event.type in _ARRIVALS and outcome is Outcome.APPLIED:
+                self._devices.after_arrival(event.session_id)
+        return outcomes
