@@ -22,8 +22,10 @@ from urllib.parse import urlsplit
 from deploy.env_files import write_private
 from deploy.keeper import Program
 from deploy.settings import ROOT, Settings
-from storage.database import sqlite_path, sqlite_url
+from storage.clock import SystemClock
+from storage.database import Database, sqlite_path, sqlite_url
 from storage.errors import ConfigError, LinkpoolError
+from storage.workspaces import Workspaces
 
 log = logging.getLogger(__name__)
 
@@ -100,21 +102,42 @@ class RegistryMirror:
         )
 
     async def bring_back(self) -> bool:
-        """Restore the registry when there is none here and there is one in the mirror; True when that was
-        done. Before anything opens it, at every start. Raises MirrorFailed.
+        """Restore the registry when there is none here, or an empty one, and there is one in the mirror; True
+        when that was done. Before anything opens it, at every start. Raises MirrorFailed, RegistryError.
+
+        An empty one may have been made by a command that only wanted to look.
         """
         self._check_mount()
-        if self.registry.exists():
+        if self.registry.exists() and await asyncio.to_thread(_holds_anything, self.registry):
             return False
         self._write_config()
         self.registry.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for suffix in ("-wal", "-shm"):  # of another life of the file: SQLite would mix both
+        restored = self.registry.with_name(self.registry.name + ".from-mirror")
+        restored.unlink(missing_ok=True)
+        await self._restore(restored)
+        if not restored.exists():
+            log.info("mirror_is_empty", extra={"mirror": self.shown})
+            return False
+        for suffix in ("", "-wal", "-shm"):  # SQLite would mix the log of another life into this one
             left = self.registry.with_name(self.registry.name + suffix)
             if left.exists():
                 left.rename(left.with_name(left.name + ".aside"))
+        restored.rename(self.registry)
+        log.info("registry_brought_back", extra={"mirror": self.shown})
+        return True
+
+    async def _restore(self, target: Path) -> None:
+        """Make the file, unless the mirror says that it holds nothing. Raises MirrorFailed."""
         command = [self.litestream, "restore", *self._config_arguments(), "-if-replica-exists"]
         process = await asyncio.create_subprocess_exec(
-            *command, str(self.registry), env=dict(self.environ), stdout=PIPE, stderr=PIPE, umask=0o077
+            *command,
+            "-o",
+            str(target),
+            str(self.registry),
+            env=dict(self.environ),
+            stdout=PIPE,
+            stderr=PIPE,
+            umask=0o077,
         )
         try:
             async with asyncio.timeout(BRING_BACK_WITHIN.total_seconds()):
@@ -127,9 +150,6 @@ class RegistryMirror:
                 await process.wait()
         if process.returncode:
             raise self._failed(said.decode(errors="replace").strip()[-300:])
-        back = self.registry.exists()
-        log.info("registry_brought_back" if back else "mirror_is_empty", extra={"mirror": self.shown})
-        return back
 
     def _check_mount(self) -> None:
         """litestream makes every directory on the way; on a mount that is gone it would begin anew."""
@@ -140,8 +160,8 @@ class RegistryMirror:
 
     def _failed(self, why: str) -> MirrorFailed:
         return MirrorFailed(
-            f"{self.registry} is missing and its mirror {self.shown} cannot be read: {why}; make the mirror"
-            " reachable, or set REGISTRY_MIRROR=off to begin with an empty registry"
+            f"{self.registry} is missing or empty, and its mirror {self.shown} cannot be read: {why}; make"
+            " it reachable, or set REGISTRY_MIRROR=off to begin with an empty registry"
         )
 
     def _config_arguments(self) -> list[str]:
@@ -173,6 +193,16 @@ def environ_for_litestream(environ: Mapping[str, str]) -> dict[str, str]:
     kept |= {name: value for name, value in environ.items() if name.lower().endswith("_proxy")}
     bundle = kept.pop("AWS_CA_BUNDLE", None)
     return {"SSL_CERT_FILE": bundle, **kept} if bundle else kept
+
+
+def _holds_anything(registry: Path) -> bool:
+    """Whether there is a workspace; without one there can be nothing else. Raises RegistryError."""
+    database = Database(f"sqlite:///{registry}")
+    try:
+        database.migrate()
+        return bool(Workspaces(database, SystemClock()).all())
+    finally:
+        database.close()
 
 
 def _url(wanted: str, environ: Mapping[str, str], problems: list[str]) -> str | None:

@@ -7,18 +7,17 @@ stderr and exit code 2.
 from __future__ import annotations
 
 import json
-import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
 import click
 
+from storage.cli_output import as_json, print_rows
+from storage.cli_registry import open_registry
+from storage.cli_snapshots import snapshots
 from storage.clock import SystemClock, to_wire
-from storage.database import Database, sqlite_url
 from storage.deliveries import Deliveries
 from storage.duplicates import DuplicatePolicy
 from storage.endpoints import Endpoints
@@ -26,35 +25,6 @@ from storage.errors import LinkpoolError
 from storage.logs import mask_phone
 from storage.registry import Registry
 from storage.workspaces import Workspace, Workspaces
-
-
-@contextmanager
-def _registry() -> Iterator[Database]:
-    """The registry of DATABASE_URL, or of DATA_DIR, brought up to date."""
-    database = Database(os.environ.get("DATABASE_URL") or sqlite_url(os.environ.get("DATA_DIR")))
-    try:
-        database.migrate()
-        yield database
-    finally:
-        database.close()
-
-
-def _print(rows: list[dict[str, Any]], as_json: bool) -> None:
-    """One JSON document, or aligned columns."""
-    if as_json:
-        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
-        return
-    if not rows:
-        click.echo("none")
-        return
-    table = [list(rows[0]), *([_cell(value) for value in row.values()] for row in rows)]
-    widths = [max(len(line[column]) for line in table) for column in range(len(table[0]))]
-    for line in table:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
-
-
-def _cell(value: object) -> str:
-    return "-" if value is None else str(value)
 
 
 def _name(_: click.Context, __: click.Parameter, value: str) -> str:
@@ -82,12 +52,10 @@ _DUPLICATES = (
     "What happens when an account is linked again: the older link ends, both stay, or the newer ends."
 )
 
-as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-
 
 @click.group()
 def cli() -> None:
-    """Work on the registry. It is found by DATABASE_URL, or in DATA_DIR (./data)."""
+    """Work on the registry (DATABASE_URL, or DATA_DIR, ./data) and on snapshots (SNAPSHOT_URL)."""
 
 
 @cli.group()
@@ -102,7 +70,7 @@ def workspaces() -> None:
 @as_json
 def create_workspace(name: str, webhook_url: str | None, duplicates: str, as_json: bool) -> None:
     """Make a workspace; print its key and its webhook secret, for the only time."""
-    with _registry() as database:
+    with open_registry() as database:
         new = Workspaces(database, SystemClock()).create(name, webhook_url, DuplicatePolicy(duplicates))
     secrets = {
         "workspace_id": new.workspace.id,
@@ -121,9 +89,9 @@ def create_workspace(name: str, webhook_url: str | None, duplicates: str, as_jso
 @as_json
 def list_workspaces(as_json: bool) -> None:
     """Every workspace."""
-    with _registry() as database:
+    with open_registry() as database:
         found = Workspaces(database, SystemClock()).all()
-    _print([_workspace(one) for one in found], as_json)
+    print_rows([_workspace(one) for one in found], as_json)
 
 
 @workspaces.command("set")
@@ -132,11 +100,11 @@ def list_workspaces(as_json: bool) -> None:
 @as_json
 def set_workspace(workspace_id: str, duplicates: str, as_json: bool) -> None:
     """Change a workspace, from its next link on."""
-    with _registry() as database:
+    with open_registry() as database:
         changed = Workspaces(database, SystemClock()).set_duplicate_policy(
             workspace_id, DuplicatePolicy(duplicates)
         )
-    _print([_workspace(changed)], as_json)
+    print_rows([_workspace(changed)], as_json)
 
 
 def _workspace(one: Workspace) -> dict[str, Any]:
@@ -158,7 +126,7 @@ def keys() -> None:
 @as_json
 def create_key(workspace_id: str, as_json: bool) -> None:
     """Another key for a workspace; printed for the only time."""
-    with _registry() as database:
+    with open_registry() as database:
         key = Workspaces(database, SystemClock()).create_key(workspace_id)
     click.echo(json.dumps({"api_key": key}) if as_json else key)
 
@@ -167,7 +135,7 @@ def create_key(workspace_id: str, as_json: bool) -> None:
 @click.argument("prefix")
 def revoke_key(prefix: str) -> None:
     """End the key lp_PREFIX_…, at once."""
-    with _registry() as database:
+    with open_registry() as database:
         Workspaces(database, SystemClock()).revoke_key(prefix)
     click.echo(f"revoked {prefix}")
 
@@ -181,10 +149,10 @@ def webhooks() -> None:
 @as_json
 def list_endpoints(as_json: bool) -> None:
     """Every endpoint, whether it was switched off, and how it does."""
-    with _registry() as database:
+    with open_registry() as database:
         found = Endpoints(database, SystemClock()).page()
     now = SystemClock().now()
-    _print(
+    print_rows(
         [
             {
                 "id": one.id,
@@ -205,7 +173,7 @@ def list_endpoints(as_json: bool) -> None:
 @click.argument("url", callback=_url)
 def add_endpoint(workspace_id: str, url: str) -> None:
     """Send a workspace's events to this address, too."""
-    with _registry() as database:
+    with open_registry() as database:
         Workspaces(database, SystemClock()).get(workspace_id)
         click.echo(Endpoints(database, SystemClock()).add(workspace_id, url).id)
 
@@ -214,7 +182,7 @@ def add_endpoint(workspace_id: str, url: str) -> None:
 @click.argument("endpoint_id")
 def enable_endpoint(endpoint_id: str) -> None:
     """Send to an endpoint again that had answered 410 Gone."""
-    with _registry() as database:
+    with open_registry() as database:
         Endpoints(database, SystemClock()).enable(endpoint_id)
     click.echo(f"enabled {endpoint_id}")
 
@@ -231,7 +199,7 @@ def enable_endpoint(endpoint_id: str) -> None:
 @as_json
 def rotate_secret(workspace_id: str, overlap_hours: int, as_json: bool) -> None:
     """A new webhook secret for a workspace; printed for the only time."""
-    with _registry() as database:
+    with open_registry() as database:
         new = Workspaces(database, SystemClock()).rotate_webhook_secret(
             workspace_id, timedelta(hours=overlap_hours)
         )
@@ -258,11 +226,11 @@ def sessions() -> None:
 @as_json
 def list_sessions(workspace_id: str | None, limit: int, as_json: bool) -> None:
     """The newest sessions, with masked numbers."""
-    with _registry() as database:
+    with open_registry() as database:
         clock = SystemClock()
         registry = Registry(database, clock, Deliveries(database, clock))
         found = registry.sessions.recent(workspace_id=workspace_id, limit=limit)
-    _print(
+    print_rows(
         [
             {
                 "id": one.id,
@@ -279,6 +247,9 @@ def list_sessions(workspace_id: str | None, limit: int, as_json: bool) -> None:
         ],
         as_json,
     )
+
+
+cli.add_command(snapshots)
 
 
 def main() -> None:

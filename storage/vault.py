@@ -13,6 +13,7 @@ from storage.clock import Clock
 from storage.key_wrap import KeyWrap
 from storage.keyring import NAME_CHARS, PREFIX, Keyring
 from storage.objects import ObjectStore
+from storage.profile_files import FileEntry
 from storage.sealing import Sealing
 from storage.session_objects import SessionObjects
 from storage.snapshot_errors import SnapshotCorrupt
@@ -96,6 +97,10 @@ class SessionVault:
             if head is None:
                 raise
             return list(head.history)
+
+    def files(self, snapshot_id: str) -> tuple[FileEntry, ...]:
+        """What a snapshot holds, by its manifest alone. Raises as `restore` does."""
+        return self._reader(snapshot_id).manifest.tree.files
 
     def restore(self, snapshot_id: str, target: Path, *, progress: Progress = lambda done: None) -> Snapshot:
         """Write a snapshot into a directory that does not exist yet; every hash is checked.

@@ -99,6 +99,22 @@ class Workspaces:
                 self.add_endpoint(workspace.id, webhook_url)
             return NewWorkspace(workspace=workspace, api_key=self.create_key(workspace.id))
 
+    def bring_back(self, workspace_id: str, name: str) -> Workspace:
+        """A workspace whose row was lost: its id again, and a new webhook secret. It has no key yet."""
+        now = self._clock.now()
+        workspace = Workspace(
+            id=workspace_id, name=name, webhook_secret=_make_webhook_secret(), created_at=now
+        )
+        with self._database.transaction():
+            self._database.run(
+                "insert_workspace",
+                id=workspace_id,
+                name=name,
+                webhook_secret=workspace.webhook_secret,
+                created_at=to_wire(now),
+            )
+        return workspace
+
     def get(self, workspace_id: str) -> Workspace:
         """Raises NotFound."""
         row = self._database.one("workspace_by_id", id=workspace_id)

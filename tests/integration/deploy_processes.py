@@ -17,7 +17,7 @@ WITHIN = 60.0
 SECRETS = {
     "POOL_SECRET": "0123456789abcdef" * 4,
     "SECRET_KEY": "fedcba9876543210" * 4,
-    "SNAPSHOT_KEY": "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
+    "SNAPSHOT_KEY": "BYVUbdCCfsRZOGHUlqL4nYzFTR87oVZVnjYYRLp/juc=",
 }
 
 T = TypeVar("T")

@@ -17,6 +17,8 @@ from playwright.sync_api import Playwright
 
 from browser_pool.config import PoolConfig
 from browser_pool.drill import drill
+from storage.drill_process import PREFIX
+from tests.fakes.snapshot_shop import SnapshotShop
 from tests.standin import fixtures
 from tests.standin.chromium import Chromium, await_no_process, processes_of
 from tests.standin.client import ROOT, StandIn
@@ -86,9 +88,7 @@ def run(directory: Path) -> tuple[int, dict[str, Any], str]:
     return done.returncode, json.loads(done.stdout.splitlines()[-1]), done.stdout + done.stderr
 
 
-def test_a_good_snapshot_is_proven_while_the_session_runs_undisturbed(
-    linked: Linked, live: Chromium, snapshot: Path
-) -> None:
+def test_a_good_snapshot_is_proven_and_nothing_reaches_the_site(linked: Linked, snapshot: Path) -> None:
     before = linked.standin.stats()
     status, said, output = run(snapshot)
     assert (status, said["ok"], said["problems"], said["missing"]) == (0, True, [], [])
@@ -96,17 +96,13 @@ def test_a_good_snapshot_is_proven_while_the_session_runs_undisturbed(
     assert said["databases"]["wawc"]["user"]["records"] == 2
     assert (said["crypto_keys"], said["crypto_keys_used"]) == (1, 1)
     assert said["local_storage_items"] == 2
-    assert linked.standin.stats() == before, "no request reached the site"
-    assert before["double_runs"] == 0
-    assert live.state() == "CONNECTED"
-    secret = live.page.evaluate("localStorage.getItem('WAWebEncKeySalt')")
+    assert linked.standin.stats() == before
+    secret = json.loads((linked.restored / "local_storage.json").read_text())["items"]["WAWebEncKeySalt"]
     assert secret not in output
     assert NUMBER not in output
 
 
-def test_without_a_namespace_the_browser_itself_lets_nothing_out(
-    linked: Linked, live: Chromium, snapshot: Path
-) -> None:
+def test_without_a_namespace_the_browser_itself_lets_nothing_out(linked: Linked, snapshot: Path) -> None:
     before = linked.standin.stats()
     config = PoolConfig.from_env({**os.environ, "POOL_SECRET": "0123456789abcdef" * 4})
     looking = drill(snapshot, config, namespace=False)
@@ -114,11 +110,11 @@ def test_without_a_namespace_the_browser_itself_lets_nothing_out(
         said = thread.submit(asyncio.run, looking).result()
     assert (said["ok"], said["network"]) == (True, "cut off in the browser")
     assert linked.standin.stats() == before
-    assert live.state() == "CONNECTED"
 
 
-def spoil_key_database(snapshot: Path) -> None:
-    for path in snapshot.rglob("*.leveldb/*.log"):
+def spoil_records(snapshot: Path) -> None:
+    """Wherever LevelDB has them just now."""
+    for path in [*snapshot.rglob("*.leveldb/*.log"), *snapshot.rglob("*.leveldb/*.ldb")]:
         path.write_bytes(b"\0" * path.stat().st_size)
 
 
@@ -142,7 +138,7 @@ def remove_local_storage(snapshot: Path) -> None:
 
 @pytest.mark.parametrize(
     "spoil",
-    [spoil_key_database, spoil_manifest, remove_databases, spoil_local_storage, remove_local_storage],
+    [spoil_records, spoil_manifest, remove_databases, spoil_local_storage, remove_local_storage],
 )
 def test_a_damaged_snapshot_is_found_out(snapshot: Path, spoil: Callable[[Path], None]) -> None:
     spoil(snapshot)
@@ -171,3 +167,39 @@ def test_what_is_no_directory_is_refused(tmp_path: Path) -> None:
         check=False,
     )
     assert (done.returncode, done.stdout) == (2, b"")
+
+
+def test_the_operators_drill_leaves_nothing_behind(linked: Linked, live: Chromium, tmp_path: Path) -> None:
+    shop = SnapshotShop(tmp_path)
+    saved = shop.save_directory("01JQZ3N8K2V5W7X9Y1B4C6D8EF", linked.restored)
+    of_a_killed_drill = shop.data_dir / "tmp" / f"{PREFIX}left"
+    of_a_killed_drill.mkdir(parents=True)
+    before = linked.standin.stats()["socket_connects"]
+    said = shop.run("drill", saved.about.session_id)
+    assert (said.returncode, said.stderr) == (0, "")
+    assert "the login can be read" in said.stdout
+    assert "signal-storage: signal-meta-store 1" in said.stdout
+    assert shop.json("drill", saved.about.session_id, saved.id)["drill"]["ok"] is True
+    after = linked.standin.stats()
+    assert (after["socket_connects"], after["double_runs"]) == (before, 0)
+    assert live.state() == "CONNECTED", "the session itself ran all the time"
+    assert list((shop.data_dir / "tmp").iterdir()) == []
+
+
+def test_the_operators_drill_tells_of_a_login_that_cannot_be_read(snapshot: Path, tmp_path: Path) -> None:
+    remove_databases(snapshot)
+    shop = SnapshotShop(tmp_path)
+    saved = shop.save_directory("01JQZ3N8K2V5W7X9Y1B4C6D8EF", snapshot)
+    said = shop.run("drill", saved.about.session_id)
+    assert said.returncode == 1
+    assert "THE LOGIN CANNOT BE READ" in said.stdout
+    assert "problem: no database holds a record" in said.stderr
+
+
+def test_a_drill_without_a_browser_says_nothing_about_the_snapshot(tmp_path: Path) -> None:
+    shop = SnapshotShop(tmp_path, CHROMIUM_PATH="/nowhere/chromium")
+    saved = shop.save()
+    said = shop.run("drill", saved.about.session_id)
+    assert (said.returncode, said.stdout) == (2, "")
+    assert "CHROMIUM_PATH" in said.stderr
+    assert list((shop.data_dir / "tmp").iterdir()) == []

@@ -143,11 +143,27 @@ async def test_a_mirror_that_refuses_is_not_taken_for_an_empty_one(tmp_path: Pat
     assert stat.S_IMODE(mirror.config_path.stat().st_mode) == 0o600
 
 
-async def test_a_write_ahead_log_of_another_life_is_set_aside(tmp_path: Path) -> None:
+async def test_an_empty_registry_counts_as_none_and_another_lifes_log_is_set_aside(tmp_path: Path) -> None:
     mirror = mirror_of(tmp_path / "data", f"file://{tmp_path / 'mirror'}")
+    assert run_cli(tmp_path / "data", "workspaces", "create", "Toko Bunga").returncode == 0
+    carrying = Keeper(mirror.program(), mirror.environ, SystemClock(), None)
+    running = asyncio.create_task(carrying.run())
+    await asyncio.to_thread(
+        eventually, lambda: mirrored(tmp_path / "mirror", tmp_path / "copy.db"), "it carries"
+    )
+    carrying.stop()
+    await running
+    assert await mirror.bring_back() is False, "it is there"
+    (tmp_path / "data").rename(tmp_path / "lost")
+    assert run_cli(tmp_path / "data", "workspaces", "list").stdout == "none\n"
+    assert await mirror.bring_back() is True
+    assert "Toko Bunga" in run_cli(tmp_path / "data", "workspaces", "list").stdout
+    for path in (tmp_path / "data").glob("registry.db*"):
+        path.unlink()
     write_private(tmp_path / "data" / "registry.db-wal", "old")
-    assert await mirror.bring_back() is False
-    assert [path.name for path in (tmp_path / "data").glob("registry.db*")] == ["registry.db-wal.aside"]
+    assert await mirror.bring_back() is True
+    assert "Toko Bunga" in run_cli(tmp_path / "data", "workspaces", "list").stdout
+    assert (tmp_path / "data" / "registry.db-wal.aside").read_text() == "old"
 
 
 async def test_a_mount_that_is_gone_is_noticed(tmp_path: Path) -> None:

@@ -1,0 +1,103 @@
+"""Has a browser look into a restored snapshot: `python -m browser_pool.drill`, as a process.
+
+Rule: storage knows no browser, so it asks by command line, and believes one line of JSON. What was restored
+lies in a directory that only we can enter and that is gone afterwards, whatever happens.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from storage.errors import LinkpoolError
+
+PREFIX = "linkpool-drill-"
+WITHIN = timedelta(seconds=120)
+"""The drill itself gives a browser 60 s; it takes one or two."""
+STOPS_WITHIN = timedelta(seconds=15)
+_ROOT = Path(__file__).parents[1]
+
+
+class DrillFailed(LinkpoolError):
+    """The drill could not be held, which says nothing about the snapshot."""
+
+
+@contextmanager
+def drill_ground(parent: Path) -> Iterator[Path]:
+    """A directory for the snapshot, 0700, removed afterwards; with what drills that were killed left behind.
+
+    The parent may be passed, not listed, by the uid that the browser runs under where mounts are forbidden.
+    """
+    parent.mkdir(mode=0o711, parents=True, exist_ok=True)
+    for left in parent.glob(PREFIX + "*"):
+        with _locked(left) as ours:
+            if ours:
+                shutil.rmtree(left, ignore_errors=True)
+    ground = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
+    try:
+        with _locked(ground):
+            yield ground
+    finally:
+        shutil.rmtree(ground)
+
+
+def look_into(profile: Path, environ: Mapping[str, str]) -> dict[str, Any]:
+    """What the drill says of a restored snapshot. Raises DrillFailed."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "browser_pool.drill", str(profile)],
+        cwd=_ROOT,
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        output, errors = process.communicate(timeout=WITHIN.total_seconds())
+    except subprocess.TimeoutExpired as error:
+        raise DrillFailed(f"no verdict within {WITHIN.seconds} s; is the machine overloaded?") from error
+    finally:
+        _end(process)
+    lines = output.splitlines()
+    try:
+        said: dict[str, Any] = json.loads(lines[-1])
+    except (IndexError, ValueError) as error:
+        why = errors.strip()[-600:] or f"it ended with status {process.returncode}"
+        raise DrillFailed(f"the drill could not be held: {why}") from error
+    return said
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """SIGTERM, so that it takes its browser with it."""
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.communicate(timeout=STOPS_WITHIN.total_seconds())
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+
+
+@contextmanager
+def _locked(directory: Path) -> Iterator[bool]:
+    """Whether nobody else drills there; ours until the end of the block."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(descriptor)
