@@ -56,7 +56,7 @@ class Ours:
     def __init__(self, directory: Path, standin_url: str, **environ: str) -> None:
         directory.mkdir(parents=True)
         self._directory = directory
-        self._data_dir = directory / "data"
+        self.data_dir = directory / "data"
         self._receiver = Receiver()
         functions_port, pool_port = _free_ports(2)
         self.url = f"http://127.0.0.1:{functions_port}"
@@ -64,7 +64,7 @@ class Ours:
         self._ports = {"functions": functions_port, "pool": pool_port}
         self._environ = {
             **clean_environ(),
-            "DATA_DIR": str(self._data_dir),
+            "DATA_DIR": str(self.data_dir),
             "FUNCTIONS_PORT": str(functions_port),
             "POOL_PORT": str(pool_port),
             "PUBLIC_URL": self.url,
@@ -170,7 +170,7 @@ class Ours:
 
     def browsers(self) -> dict[int, str]:
         """pid → session id."""
-        return browsers_of(self._data_dir)
+        return browsers_of(self.data_dir)
 
     def close(self) -> None:
         """Stop everything. Browsers are killed: nothing of them is needed any more."""
@@ -249,13 +249,15 @@ class Ours:
         headers = {"Authorization": f"Bearer {self._environ['POOL_SECRET']}"}
         return requests.request(method, self.pool_url + path, headers=headers, timeout=30, **more)
 
-    def usable(self, ids: Sequence[str], not_in: Iterable[int] = ()) -> dict[str, float]:
+    def usable(
+        self, ids: Sequence[str], not_in: Iterable[int] = (), within: float = REACHED_WITHIN
+    ) -> dict[str, float]:
         """Session → the moment at which it could be used: the pool lists it as connected, in a browser
         outside `not_in`, and that browser's page has answered a question (its list of chats)."""
         old = set(not_in)
         with ThreadPoolExecutor(len(ids)) as threads, requests.Session() as http:
             asked: dict[str, Future[float]] = {}
-            deadline = time.monotonic() + REACHED_WITHIN
+            deadline = time.monotonic() + within
             while len(asked) < len(ids):
                 for held in self._held(http):
                     good = held["status"] == "connected" and held["browser_pid"] not in {None, *old}

@@ -15,6 +15,7 @@ class Unit(StrEnum):
     SECONDS = "s"
     BYTES = "bytes"
     PER_SECOND = "per second"
+    REQUESTS = "requests"
 
 
 class Limit(StrEnum):
@@ -127,9 +128,11 @@ def figure(value: float, unit: Unit) -> str:
         case Unit.SECONDS:
             return _seconds(value)
         case Unit.BYTES:
-            return f"{value / 1e6:.0f} MB"
+            return f"{value / 1e6:.0f} MB" if value >= 1e6 or value == 0 else f"{value / 1e3:.0f} kB"
         case Unit.PER_SECOND:
             return f"{value:,.0f} /s"
+        case Unit.REQUESTS:
+            return f"{value:.0f} requests"
     assert_never(unit)
 
 

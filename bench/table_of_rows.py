@@ -154,17 +154,37 @@ def _costs(sessions: Sequence[int]) -> list[RowSpec]:
         RowSpec(metric="reads_api", what="GET /api/sessions/{id}", unit=Unit.PER_SECOND),
         RowSpec(metric="reads_page", what="GET /link/{token}/status", unit=Unit.PER_SECOND),
     ]
-    return [*memory, hibernated, *cpu, *reads]
+    traffic = [
+        RowSpec(
+            metric="s3_bytes",
+            what="bytes to S3 after one small write to a profile of 30 MB",
+            unit=Unit.BYTES,
+            seeds="whole profile, 50 to 100 MB",
+            target=Target(limit=Limit.P95, most=150_000),
+        ),
+        RowSpec(
+            metric="s3_requests",
+            what="requests to S3 for it",
+            unit=Unit.REQUESTS,
+            target=Target(limit=Limit.WORST, most=6),
+        ),
+        RowSpec(
+            metric="s3_idle",
+            what="requests to S3 when nothing changed",
+            unit=Unit.REQUESTS,
+            target=Target(limit=Limit.WORST, most=0),
+        ),
+    ]
+    lost = RowSpec(
+        metric="lost_machine",
+        what="machine lost with 20 linked sessions: back from snapshots and usable, no QR",
+        sessions=20,
+    )
+    return [*memory, hibernated, *cpu, *reads, *traffic, lost]
 
 
 def _later() -> list[RowSpec]:
     return [
-        RowSpec(
-            metric="s3_bytes",
-            what="bytes to S3 after one small write",
-            seeds="whole profile, 50 to 100 MB",
-            later=True,
-        ),
         RowSpec(metric="node_killed", what="node killed, sessions back elsewhere", later=True),
         RowSpec(metric="success", what="success over 200 links with faults", seeds="98 to 100 %", later=True),
     ]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bench.bench import Bench
-from bench.scenarios import life, page, reads, transport, wake, warm
+from bench.scenarios import life, page, reads, snapshots, transport, wake, warm
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +23,8 @@ SCENARIOS = {
     "warm": Scenario(run=warm.run, metrics=("warm",)),
     "page": Scenario(run=page.run, metrics=("qr_painted", "number", "number_painted", "number_webhook")),
     "wake": Scenario(run=wake.run, metrics=("wake", "hibernated")),
+    "traffic": Scenario(run=snapshots.run_traffic, metrics=("s3_bytes", "s3_requests", "s3_idle")),
+    "lost_machine": Scenario(run=snapshots.run_lost_machine, metrics=("lost_machine",)),
     "life": Scenario(
         run=life.run, metrics=("cold", "link", "memory", "cpu", "kept", "lost", "warm", "number", "wake")
     ),
