@@ -4,6 +4,9 @@ Rule: only StoreUnavailable is tried again. Reads, plain writes and deletes are 
 write that got no answer may have been done, so a later PreconditionFailed is believed only after the object
 was read and is not what we wrote. Hence no two writers may ever write equal bytes with `put_if`, and a key
 that `put` writes has one writer.
+
+What cannot be found out: a write whose answer was lost and which somebody has overwritten since. It ends in
+PreconditionFailed, too; whoever reads again then looks whether the new content was built on his.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ import base64
 import hashlib
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -66,6 +67,7 @@ class S3Store:
     ) -> None:
         self._bucket = bucket
         self._prefix = f"{prefix}/" if prefix else ""
+        self._keeps_versions = False
         self.traffic = Traffic()
         config = Config(
             signature_version="s3v4",
@@ -89,9 +91,10 @@ class S3Store:
         name = self._name(key)
         with s3_errors("get", key):
             answer = self._client.get_object(Bucket=self._bucket, Key=name)
-            with answer["Body"] as body:
+            # `with answer["Body"]` would give the stream below, which checks neither length nor checksum.
+            with closing(answer["Body"]) as body:
                 data = body.read()
-            length, version = answer["ContentLength"], answer["ETag"]
+            length, version = answer["ContentLength"], _whole(answer["ETag"])
         if len(data) != length:
             raise StoreUnavailable("get", key, f"{len(data)} of {length} bytes came", "try again")
         return Stored(data=data, version=version)
@@ -105,17 +108,21 @@ class S3Store:
         return self._put("put_if", key, data, IfMatch=version)
 
     def size(self, key: str) -> int:
+        """By reading one byte. HEAD does not say whether the object or its bucket is missing, and when the
+        connection breaks within its headers, http.client takes `Content-Length: 10` of 1000 for the whole.
+        """
         name = self._name(key)
         with s3_errors("size", key):
             try:
-                return self._client.head_object(Bucket=self._bucket, Key=name)["ContentLength"]
+                answer = self._client.get_object(Bucket=self._bucket, Key=name, Range="bytes=0-0")
             except ClientError as error:
-                if status_of(error) != 404:
-                    raise
-            # HEAD has no body that says whether the object or its bucket is missing. GET has.
-            answer = self._client.get_object(Bucket=self._bucket, Key=name)
-            answer["Body"].close()
-            return answer["ContentLength"]
+                if status_of(error) == 416:
+                    return 0  # there is no first byte
+                raise
+            with closing(answer["Body"]) as body:
+                body.read(1)
+            part_of = answer.get("ContentRange", "").rpartition("/")[2]
+            return int(part_of) if part_of else answer["ContentLength"]
 
     def list(self, prefix: str) -> Iterator[Listed]:
         """What is below our prefix and has no name of ours is somebody else's, and left out.
@@ -134,9 +141,8 @@ class S3Store:
                 if error_code(error) == "NoSuchKey":
                     return
                 raise
-            # Only a bucket that keeps versions answers so. What was sealed must not stay below a marker.
-            if answer.get("DeleteMarker") or answer.get("VersionId"):
-                self._delete_versions(name)
+            if answer.get("DeleteMarker") or answer.get("VersionId") or self._keeps_versions:
+                self._delete_versions(name)  # what was sealed must not stay below a marker
 
     def close(self) -> None:
         """Close idle connections."""
@@ -152,7 +158,8 @@ class S3Store:
             answer = self._client.put_object(
                 Bucket=self._bucket, Key=name, Body=data, ChecksumSHA256=checksum, **condition
             )
-            return answer["ETag"]
+            self._keeps_versions |= bool(answer.get("VersionId"))
+            return _whole(answer["ETag"])
 
     def _lines(self, prefix: str) -> Iterator[Listed]:
         token: dict[str, Any] = {}
@@ -193,3 +200,10 @@ class S3Store:
     def _count(self, request: Any, **_: Any) -> None:
         """Called by boto3 with every HTTP request that it is about to send."""
         self.traffic.add(int(request.headers.get("Content-Length") or 0))
+
+
+def _whole(etag: str) -> str:
+    """Headers that were cut off are no error to http.client; a value that was is one to us."""
+    if not etag.strip('"') or etag.startswith('"') != (len(etag) > 1 and etag.endswith('"')):
+        raise ValueError(f"the ETag is cut off: {etag!r}")
+    return etag

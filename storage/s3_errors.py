@@ -85,7 +85,7 @@ def s3_errors(operation: str, key: str) -> Iterator[None]:
     except SSLError as error:
         hint = "does S3_ENDPOINT_URL speak TLS, with a certificate that this machine trusts?"
         raise StoreUnavailable(operation, key, str(error), hint) from error
-    except (BotoCoreError, HTTPError, OSError, KeyError) as error:
+    except (BotoCoreError, HTTPError, OSError, KeyError, ValueError) as error:
         why = f"no usable answer ({type(error).__name__}: {error})"
         raise StoreUnavailable(operation, key, why, "try again; is S3_ENDPOINT_URL right?") from error
 
