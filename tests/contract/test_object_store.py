@@ -100,7 +100,7 @@ def test_what_was_deleted_matches_no_version_and_can_be_created_again(store: Obj
     assert store.get("head").data == b"second"
 
 
-@pytest.mark.parametrize(("existing", "writers"), [(False, 24), (True, 8)], ids=["create", "overwrite"])
+@pytest.mark.parametrize(("existing", "writers"), [(False, 24), (True, 4)], ids=["create", "overwrite"])
 def test_of_writers_that_race_exactly_one_wins(store: ObjectStore, existing: bool, writers: int) -> None:
     """Few overwrite: SeaweedFS lets writers of one object wait for each other in steps of a second."""
     version = store.put_if("head", b"before", version=None) if existing else None
