@@ -112,6 +112,7 @@ class Workspaces:
                 name=name,
                 webhook_secret=workspace.webhook_secret,
                 created_at=to_wire(now),
+                duplicate_policy=workspace.duplicate_policy.value,
             )
         return workspace
 
