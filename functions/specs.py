@@ -37,6 +37,8 @@ def _record(session: Session) -> dict[str, Any]:
         "reference": session.reference,
         "metadata": dict(session.metadata),
         "is_primary": session.is_primary,
+        "keep_alive": session.keep_alive,
+        "locale": session.locale,
         "region": session.region,
         "return_url": session.return_url,
         "display_name": session.display_name,
