@@ -50,8 +50,9 @@ def test_after_registry_and_disk_are_lost_every_account_connects_without_a_qr(tm
         for session_id in (first, second):
             settled(system, session_id)
         before = system.standin.stats()
-        for name in ("pool", "functions", "deliverer"):
-            system.stop(name)
+        system.stop("pool")
+        system.kill("functions")
+        system.kill("deliverer")
         shutil.rmtree(system.data_dir)
 
         shop = SnapshotShop(tmp_path, system.data_dir, **system.environ)

@@ -25,6 +25,7 @@ from storage.errors import ConfigError
 from storage.workspaces import Workspaces
 from tests.integration.deploy_processes import SECRETS, Tool, environ_in, eventually, processes_of
 from tests.integration.test_cli import run as run_cli
+from tests.s3_server import SHARED_BUCKET, S3Server
 
 LITESTREAM = str(Path(sys.executable).with_name("litestream"))
 
@@ -107,6 +108,32 @@ async def test_writers_and_mirror_live_together_and_the_last_commit_is_carried(t
     keeper.stop()
     await running
     assert mirrored(tmp_path / "mirror", tmp_path / "copy.db") == [*names, "the last"]
+
+
+async def test_a_bucket_carries_the_registry_too(tmp_path: Path, seaweed: S3Server) -> None:
+    url = f"s3://{SHARED_BUCKET}/mirror-{tmp_path.name}"
+    environ = {name: value for name, value in seaweed.environment.items() if value}
+    mirror = mirror_of(tmp_path / "data", url, S3_ENDPOINT_URL=seaweed.url, **environ)
+    assert await mirror.bring_back() is False, "the bucket says that it has none"
+    assert run_cli(tmp_path / "data", "workspaces", "create", "Toko Bunga").returncode == 0
+    keeper = Keeper(mirror.program(), mirror.environ, SystemClock(), None)
+    running = asyncio.create_task(keeper.run())
+    client = seaweed.client()
+    await asyncio.to_thread(
+        eventually,
+        lambda: client.list_objects_v2(Bucket=SHARED_BUCKET, Prefix=url.rpartition("/")[2])["KeyCount"],
+        "something lies in the bucket",
+    )
+    client.close()
+    assert run_cli(tmp_path / "data", "workspaces", "create", "Warung").returncode == 0
+    keeper.stop()
+    await running
+    (tmp_path / "data").rename(tmp_path / "lost")
+    assert await mirror.bring_back() is True
+    listed = run_cli(tmp_path / "data", "workspaces", "list").stdout
+    assert "Toko Bunga" in listed
+    assert "Warung" in listed
+    assert seaweed.secret_key not in mirror.config_path.read_text()
 
 
 @pytest.fixture
