@@ -17,7 +17,7 @@ from storage.clock import Clock
 from storage.key_wrap import KeyWrap
 from storage.object_url import prove
 from storage.objects import ObjectStore, StoreError, StoreUnavailable, StoreUnsafe
-from storage.snapshot_errors import WrongKey
+from storage.snapshot_errors import SnapshotError, WrongKey
 from storage.vault import SessionVault, Vault
 
 log = logging.getLogger(__name__)
@@ -62,7 +62,8 @@ class SnapshotStore:
                 log.error("SNAPSHOT_STORE_REFUSED", extra={"why": str(error)})  # noqa: TRY400
                 self._opened.set()
                 return
-            except StoreError as error:
+            except (StoreError, SnapshotError) as error:
+                # a keyring that is gone or damaged counts as away: the operator may put it back
                 self.trouble = str(error)
                 log.warning("snapshot_store_away", extra={"why": str(error)[:300]})
                 await asyncio.sleep(pause.total_seconds())
