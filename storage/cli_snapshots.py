@@ -166,6 +166,8 @@ def prune(session_id: str | None, every: bool, keep: int, dry_run: bool, as_json
         for vault in vaults:
             row: dict[str, Any] = {"session": session_id or vault.name, "removed": 0, "kept": 0, "freed": 0}
             try:
+                newest = newest_of(vault)
+                row["session"] = row["session"] if newest is None else newest.about.session_id
                 pruned = vault.prune(keep=keep, dry_run=dry_run)
             except DAMAGE as error:
                 rows.append({**row, "problem": str(error)})

@@ -153,7 +153,7 @@ def test_prune_keeps_so_many_and_a_dry_run_removes_nothing(shop: SnapshotShop) -
     assert "dry run" in said.stderr
     assert len(shop.json("show", session_id)) == 4
     (pruned,) = shop.json("prune", "--all", "--keep", "2")
-    assert (pruned["removed"], pruned["kept"]) == (2, 2)
+    assert (pruned["session"], pruned["removed"], pruned["kept"]) == (session_id, 2, 2)
     assert pruned["freed"] > 20_000
     assert len(shop.json("show", session_id)) == 2
 
