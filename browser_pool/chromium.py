@@ -200,6 +200,13 @@ class Chromium:
         kill_group(self.mark.pid)
 
 
+async def end(mark: BrowserMark) -> None:
+    """Kill a browser that nobody is attached to, if it still runs."""
+    chromium = Chromium.find(mark)
+    if chromium is not None:
+        await chromium.kill()
+
+
 def kill_group(pid: int) -> None:
     """SIGKILL to a browser and its zygotes and renderers."""
     with contextlib.suppress(ProcessLookupError):

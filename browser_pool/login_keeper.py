@@ -66,6 +66,9 @@ class LoginKeeper:
                 raise
             # nothing better is to be had: what the page says of the profile we have is the truth then
             self._tracker.restorable = False
+        else:
+            saved = self._restored.snapshot.about
+            self._tracker.phone_number = self._tracker.phone_number or saved.phone_number
         self._damaged = False
 
     def try_another(self) -> bool:

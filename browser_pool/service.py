@@ -44,6 +44,7 @@ from storage.clock import Clock, SystemClock
 from storage.errors import ConfigError
 from storage.key_wrap import key_wrap_from
 from storage.object_url import open_store
+from storage.objects import StoreError
 
 log = logging.getLogger(__name__)
 
@@ -218,7 +219,11 @@ async def _snapshot_store(config: PoolConfig, clock: Clock, stack: AsyncExitStac
         log.warning("SNAPSHOTS_OFF", extra={"risk": "a lost disk loses its logins; set SNAPSHOT_KEY"})
         return None
     wrap = key_wrap_from(config.snapshot_key)
-    store = SnapshotStore(open_store(config.snapshot_url, endpoint_url=config.s3_endpoint_url), wrap, clock)
+    try:
+        objects = open_store(config.snapshot_url, endpoint_url=config.s3_endpoint_url)
+    except StoreError as error:
+        raise ConfigError([f"SNAPSHOT_URL={config.snapshot_url}: {error}"]) from error
+    store = SnapshotStore(objects, wrap, clock)
     stack.callback(store.close)
     stack.push_async_callback(_cancel, asyncio.create_task(store.open(), name="snapshot-store"))
     return store

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable
 from datetime import timedelta
 
+from browser_pool import chromium
 from browser_pool.browser_run import NEW_REF_DEADLINE, BrowserRun
 from browser_pool.chat_list import ChatList, parse_chats
 from browser_pool.diagnosis import write_diagnosis
@@ -314,6 +315,8 @@ class SessionRunner:
         slot = self._run.slot
         if slot is not None:
             await slot.close()
+        elif self._ledger.mark is not None:
+            await chromium.end(self._ledger.mark)  # an earlier pool's, which we had not attached to yet
         self._closed = True
         self._ledger.mark = None
         self._profile.settle()
@@ -325,6 +328,8 @@ class SessionRunner:
         await self._stop()
         if self._run.slot is not None:
             await self._run.slot.kill()
+        elif self._ledger.mark is not None:
+            await chromium.end(self._ledger.mark)
 
     async def detach(self) -> None:
         """Leave the browser to the next pool process."""

@@ -150,6 +150,10 @@ class Slot:
             )
             await slot.kill()
             return None
+        except BaseException:
+            # told to stop meanwhile: whoever asked decides about the browser, by its mark
+            await slot.detach()
+            raise
         return slot
 
     async def _attach(self, *, fresh: bool) -> None:

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 
 from ulid import ULID
 
+from browser_pool import chromium
 from browser_pool.browser_run import BrowserRun
 from browser_pool.errors import BrowserGone, SlotError
 from browser_pool.in_thread import in_thread
@@ -188,6 +189,8 @@ class WarmSlot:
         await self._stop()
         if self._run.slot is not None:
             await self._run.slot.kill()
+        elif self._ledger.mark is not None:
+            await chromium.end(self._ledger.mark)  # an earlier pool's, not attached to yet
         with transaction(self._shop.db, passing=True):
             self._shop.journal.forget(self.name)
         await in_thread(self._profile.erase)

@@ -118,6 +118,12 @@ ENGLISH = PageTexts(
         ReasonCode.RESTORE_CORRUPT: Explanation(
             "The saved link could not be brought back.", "To link again, ask for a new code."
         ),
+        ReasonCode.RESTORE_MISSING: Explanation(
+            "The saved link could not be found any more.", "To link again, ask for a new code."
+        ),
+        ReasonCode.STORE_UNAVAILABLE: Explanation(
+            "The place where links are kept safe does not answer.", "You need to do nothing: we keep trying."
+        ),
         ReasonCode.CAPACITY: Explanation(
             "Too many people were linking at that moment.", "Wait a minute, then ask for a new code."
         ),

@@ -28,6 +28,7 @@ FORMAT = 1
 KEY_BYTES = 32
 NONCE_BYTES = 12
 KMS_PREFIX = "aws-kms:"
+_HEX = re.compile(r"[0-9a-fA-F]{64}")
 _LEAST_DIFFERENT_BYTES = 12
 """32 random bytes have 24 or more different ones; fewer than 12 were typed by a person."""
 _ADVICE = "make one with `openssl rand -base64 32` and keep a copy where the snapshots are not"
@@ -104,7 +105,7 @@ class LocalKeyWrap:
 
 
 def key_wrap_from(text: str) -> KeyWrap:
-    """What SNAPSHOT_KEY says: 32 bytes in base64, or `aws-kms:` and a key id, ARN or alias.
+    """What SNAPSHOT_KEY says: 32 bytes in base64 or hex, or `aws-kms:` and a key id, ARN or alias.
 
     Raises ConfigError.
     """
@@ -115,7 +116,7 @@ def key_wrap_from(text: str) -> KeyWrap:
 
         return KmsKeyWrap.connect(text.removeprefix(KMS_PREFIX))
     try:
-        secret = base64.b64decode(text, validate=True)
+        secret = bytes.fromhex(text) if _HEX.fullmatch(text) else base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
         raise ConfigError([f"SNAPSHOT_KEY is not base64; {_ADVICE}"]) from error
     if len(secret) != KEY_BYTES:

@@ -111,6 +111,8 @@ def test_the_spec_carries_what_the_backend_asked_for(backend: Backend, pool: Fak
                 "keep_alive": True,
                 "proxy": "http://user:pw@proxy.example:8080",
                 "locale": "pt-BR",
+                "snapshot_id": None,
+                "record": {"keep_alive": True, "locale": "pt-BR", "created_at": session["created_at"]},
             },
         )
     ]

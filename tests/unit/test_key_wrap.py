@@ -46,6 +46,12 @@ def test_a_random_key_is_taken_with_its_newline() -> None:
     assert LocalKeyWrap(secret).unwrap(wrapped, "keyring") == KEY
 
 
+def test_a_random_key_may_be_in_hex() -> None:
+    secret = os.urandom(32)
+    wrapped = key_wrap_from(secret.hex()).wrap(KEY, "keyring")
+    assert LocalKeyWrap(secret).unwrap(wrapped, "keyring") == KEY
+
+
 def test_a_kms_key_needs_a_name() -> None:
     with pytest.raises(ConfigError, match="SNAPSHOT_KEY is `aws-kms:` without"):
         key_wrap_from("aws-kms:")
