@@ -11,13 +11,13 @@ import logging
 from browser_pool.errors import LoginLost, NothingToRestore
 from browser_pool.link_tracker import LinkTracker
 from browser_pool.profile import Profile
-from browser_pool.restorer import Restored
 from browser_pool.session_ledger import SessionLedger
 from browser_pool.workshop import Workshop
 from storage.events import EventType
 from storage.models import ReasonCode
 from storage.objects import StoreError
 from storage.snapshot_errors import SnapshotError
+from storage.snapshot_record import Snapshot
 from storage.vault import SessionVault
 
 log = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ class LoginKeeper:
         self._tried: set[str] = set()
         self._damaged = False
         self._told_lost = False
-        self._restored: Restored | None = None
+        self._restored: Snapshot | None = None
         tracker.restorable = shop.restorer is not None
 
     async def provide(self) -> None:
@@ -67,7 +67,7 @@ class LoginKeeper:
             # nothing better is to be had: what the page says of the profile we have is the truth then
             self._tracker.restorable = False
         else:
-            saved = self._restored.snapshot.about
+            saved = self._restored.about
             self._tracker.phone_number = self._tracker.phone_number or saved.phone_number
         self._damaged = False
 
@@ -87,7 +87,7 @@ class LoginKeeper:
         self._tried.clear()
         self._tracker.restorable = self._restorer is not None
         if restored is not None:
-            data = {"snapshot_id": restored.snapshot.id}
+            data = {"snapshot_id": restored.id}
             self._ledger.write(self._tracker.report(EventType.SESSION_RESTORED, **data))
 
     async def destroy_snapshots(self) -> None:

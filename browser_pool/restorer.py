@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import shutil
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -30,13 +29,6 @@ log = logging.getLogger(__name__)
 RESTORING_DIR = "restoring"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Restored:
-    """The snapshot that lies in the profile now."""
-
-    snapshot: Snapshot
-
-
 class Restorer:
     """One for the node; blocking work goes through the store's threads."""
 
@@ -46,7 +38,7 @@ class Restorer:
         self._directory = data_dir / RESTORING_DIR
         shutil.rmtree(self._directory, ignore_errors=True)  # of a pool that was killed in the middle
 
-    async def restore(self, profile: Profile, tried: set[str], *, expected: bool) -> Restored:
+    async def restore(self, profile: Profile, tried: set[str], *, expected: bool) -> Snapshot:
         """Put the newest snapshot that verifies, and was not tried yet, in the profile's place; it counts as
         tried from then on. `expected` says that one was saved: a store without it is not the right one.
 
@@ -79,7 +71,7 @@ class Restorer:
         await self._golden.add_caches(profile)
         extra = {"session_id": session_id, "snapshot_id": snapshot.id, "files": snapshot.files}
         log.warning("profile_restored", extra=extra)
-        return Restored(snapshot=snapshot)
+        return snapshot
 
 
 def _fetch(vault: SessionVault, *, side: Path, tried: set[str]) -> Snapshot | None:

@@ -42,7 +42,6 @@ class SnapshotStore:
         self._clock = clock
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="snapshots")
         self._vault: Vault | None = None
-        self._opened = asyncio.Event()
         self._sessions: dict[str, SessionVault] = {}
         self._busy: dict[str, asyncio.Lock] = {}
 
@@ -60,7 +59,6 @@ class SnapshotStore:
             except (StoreUnsafe, WrongKey) as error:
                 self.refused = self.trouble = str(error)
                 log.error("SNAPSHOT_STORE_REFUSED", extra={"why": str(error)})  # noqa: TRY400
-                self._opened.set()
                 return
             except (StoreError, SnapshotError) as error:
                 # a keyring that is gone or damaged counts as away: the operator may put it back
@@ -71,7 +69,6 @@ class SnapshotStore:
             else:
                 self.trouble = None
                 log.info("snapshot_store_open", extra={"url": self.url})
-                self._opened.set()
                 return
 
     async def call(self, session_id: str, work: Callable[[SessionVault], T]) -> T:
