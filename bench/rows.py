@@ -39,7 +39,8 @@ class Target:
             case Limit.P95:
                 return f"p95 {figure(self.most, unit)}"
             case Limit.WORST:
-                return f"{'all in ' if self.most else ''}{figure(self.most, unit)}"
+                all_in = "all in " if unit is Unit.SECONDS else "at most " if self.most else ""
+                return all_in + figure(self.most, unit)
             case Limit.RATIO:
                 return f"{self.most:g} of the peer"
         assert_never(self.limit)

@@ -97,6 +97,8 @@ def _credentials(server: S3Server) -> Iterator[None]:
     """boto3 reads the usual variables; only while the client is made."""
     before = dict(os.environ)
     os.environ.update(server.environment)
+    if not os.environ["AWS_PROFILE"]:
+        del os.environ["AWS_PROFILE"]  # boto3 takes an empty one for a name
     try:
         yield
     finally:
