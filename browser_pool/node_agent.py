@@ -12,6 +12,7 @@ from urllib.parse import quote
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
 from browser_pool.pool import Pool
+from browser_pool.reconciler import Reconciler
 from browser_pool.start_queue import StartQueue
 from storage.clock import Clock
 from storage.errors import BadMessage
@@ -30,6 +31,7 @@ class NodeAgent:
         self,
         http: ClientSession,
         pool: Pool,
+        reconciler: Reconciler,
         starts: StartQueue,
         clock: Clock,
         *,
@@ -42,6 +44,7 @@ class NodeAgent:
     ) -> None:
         self._http = http
         self._pool = pool
+        self._reconciler = reconciler
         self._starts = starts
         self._clock = clock
         self._functions_url = functions_url
@@ -92,7 +95,7 @@ class NodeAgent:
         except (ClientError, TimeoutError, OSError, BadMessage, ValueError) as error:
             return self._say(f"{type(error).__name__}: {error}")
         self._say(None)
-        self._pool.reconcile(wishes, asked_at, heartbeat.erased)
+        self._reconciler.reconcile(wishes, asked_at, heartbeat.erased)
         return True
 
     def _say(self, trouble: str | None) -> bool:

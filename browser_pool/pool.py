@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection, Coroutine
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 
@@ -24,7 +24,7 @@ from browser_pool.snapshotter import Saved
 from browser_pool.warm_keeper import WarmKeeper
 from browser_pool.workshop import Workshop
 from storage.models import LINKED, ReasonCode, SessionStatus
-from storage.node_protocol import HeartbeatAnswer, HeldSession, SessionSpec
+from storage.node_protocol import HeldSession, SessionSpec
 from storage.objects import StoreError
 from storage.snapshot_errors import SnapshotError
 from storage.vault import SessionVault
@@ -42,7 +42,6 @@ class Pool:
         self._asleep: dict[str, JournalEntry] = {}
         self._runners: dict[str, SessionRunner] = {}
         self._changing: dict[str, asyncio.Lock] = {}
-        self._leaving: set[asyncio.Task[None]] = set()
         self._erased: set[str] = set()
         self._half_erased: set[str] = set()
         """Gone from this disk, while the object store has not yet confirmed that it holds nothing of them."""
@@ -261,47 +260,14 @@ class Pool:
         runner = self._runners.get(session_id)
         return session_id in self._asleep or (runner is not None and runner.status in LINKED)
 
-    def reconcile(self, answer: HeartbeatAnswer, asked_at: float, told: Collection[str] = ()) -> None:
-        """Do what a heartbeat answer says; wishes that came directly since `asked_at` are newer. `told` are
-        the erased sessions that the heartbeat named."""
+    def forget_erased(self, told: Collection[str]) -> None:
+        """The functions have heard of these."""
         self._erased.difference_update(told)
-        for spec in answer.run:
-            self._spawn(self.ensure(spec), f"ensure-{spec.id}")
-        for session_id in answer.close:
-            if self._is_older(session_id, asked_at):
-                self._spawn(self.close(session_id), f"close-{session_id}")
-        for session_id in answer.log_out:
-            if self._is_older(session_id, asked_at):
-                self._spawn(self._try_log_out(session_id), f"log-out-{session_id}")
-        for session_id in answer.erase:
-            self._spawn(self.erase(session_id, log_out=True), f"erase-{session_id}")
 
-    def _is_older(self, session_id: str, asked_at: float) -> bool:
+    def held_before(self, session_id: str, moment: float) -> bool:
+        """This node has held the session since before this (monotonic) moment."""
         runner = self._runners.get(session_id)
-        return session_id in self._asleep or (runner is not None and runner.taken_at < asked_at)
-
-    async def _try_log_out(self, session_id: str) -> None:
-        try:
-            await self.log_out(session_id)
-        except (NotRunning, SlotError) as error:
-            log.warning("logout_not_done", extra={"session_id": session_id, "why": str(error)[:200]})
-
-    def _spawn(self, work: Coroutine[None, None, None], name: str) -> None:
-        """One task a wish and name; the same wish again, while it is being done, is dropped."""
-        if any(task.get_name() == name for task in self._leaving):
-            work.close()
-            return
-        task = asyncio.create_task(self._logged(work, name), name=name)
-        self._leaving.add(task)
-        task.add_done_callback(self._leaving.discard)
-
-    async def _logged(self, work: Coroutine[None, None, None], name: str) -> None:
-        try:
-            await work
-        except (NotRunning, StoreAway) as error:
-            log.info("wish_not_met", extra={"wish": name, "why": str(error)})
-        except Exception:
-            log.exception("wish_failed", extra={"wish": name})
+        return session_id in self._asleep or (runner is not None and runner.taken_at < moment)
 
     # ---- restart and stop
 
@@ -331,9 +297,6 @@ class Pool:
     async def stop(self, *, keep_browsers: bool) -> None:
         """End every runner: browsers close in order, or stay for the next pool process."""
         self.draining = True
-        for task in list(self._leaving):
-            task.cancel()
-        await asyncio.gather(*self._leaving, return_exceptions=True)
         runners = self.runners
         if keep_browsers:
             await asyncio.gather(self.warm.detach(), *(runner.detach() for runner in runners))

@@ -27,6 +27,7 @@ from browser_pool.node_lock import node_lock
 from browser_pool.outbox import Outbox
 from browser_pool.pool import Pool
 from browser_pool.pool_db import open_pool_db
+from browser_pool.reconciler import Reconciler
 from browser_pool.ref_clock import RefLives
 from browser_pool.relay import Relay
 from browser_pool.restorer import Restorer
@@ -167,9 +168,12 @@ async def _compose(config: PoolConfig, driver: Driver, stack: AsyncExitStack) ->
         (memory.run(), "memory-watch"),
     ):
         stack.push_async_callback(_cancel, asyncio.create_task(work, name=name))
+    reconciler = Reconciler(pool)
+    stack.push_async_callback(reconciler.close)
     agent = NodeAgent(
         http,
         pool,
+        reconciler,
         starts,
         clock,
         functions_url=config.functions_url,
