@@ -6,7 +6,6 @@ lies in a directory that only we can enter and that is gone afterwards, whatever
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from storage.errors import LinkpoolError
+from storage.try_lock import try_lock
 
 PREFIX = "linkpool-drill-"
 WITHIN = timedelta(seconds=120)
@@ -40,12 +40,12 @@ def drill_ground(parent: Path) -> Iterator[Path]:
     """
     parent.mkdir(mode=0o711, parents=True, exist_ok=True)
     for left in parent.glob(PREFIX + "*"):
-        with _locked(left) as ours:
+        with try_lock(left, os.O_RDONLY | os.O_DIRECTORY) as ours:
             if ours:
                 shutil.rmtree(left, ignore_errors=True)
     ground = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
     try:
-        with _locked(ground):
+        with try_lock(ground, os.O_RDONLY | os.O_DIRECTORY):
             yield ground
     finally:
         shutil.rmtree(ground)
@@ -86,18 +86,3 @@ def _end(process: subprocess.Popen[str]) -> None:
         except subprocess.TimeoutExpired:
             process.kill()
             process.communicate()
-
-
-@contextmanager
-def _locked(directory: Path) -> Iterator[bool]:
-    """Whether nobody else drills there; ours until the end of the block."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
-    finally:
-        os.close(descriptor)

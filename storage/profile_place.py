@@ -6,7 +6,6 @@ flock on `lock` in its profile for as long as it lives, see browser_pool/profile
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from pathlib import Path
 from storage.clock import Clock
 from storage.errors import LinkpoolError
 from storage.ids import new_id
+from storage.try_lock import try_lock
 
 PROFILES_DIR = "profiles"
 ASIDE_DIR = "profiles-aside"
@@ -71,7 +71,7 @@ class ProfilePlace:
             self._no_nameless_browser()
             yield
             return
-        with _locked(self.path) as free:
+        with try_lock(self.path / "lock", os.O_CREAT | os.O_RDWR) as free:
             if not free:
                 raise ProfileHeld(
                     f"a browser runs on the profile of session {self._session_id}; stop the pool, or"
@@ -81,24 +81,9 @@ class ProfilePlace:
 
     def _no_nameless_browser(self) -> None:
         for profile in self._profiles.glob(WARM_PREFIX + "*"):
-            with _locked(profile) as free:
+            with try_lock(profile / "lock", os.O_CREAT | os.O_RDWR) as free:
                 if not free:
                     raise ProfileHeld(
                         f"a browser runs in {profile.name}, which may be session {self._session_id}; stop the"
                         " pool, then restore again"
                     )
-
-
-@contextmanager
-def _locked(profile: Path) -> Iterator[bool]:
-    """Whether we got the lock; it is given back afterwards."""
-    descriptor = os.open(profile / "lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
-    finally:
-        os.close(descriptor)
