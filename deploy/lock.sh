@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Pins requirements.txt and requirements-dev.txt with hashes. The output names no index, so that every
+# Pins requirements.txt, requirements-dev.txt and requirements-tools.txt with hashes. The output names no index, so that every
 # machine installs from its own.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -16,3 +16,4 @@ compile() {
 
 compile requirements
 compile requirements-dev
+compile requirements-tools
