@@ -14,7 +14,7 @@ from storage.snapshot_errors import SnapshotCorrupt, SnapshotNewer
 from tests.fakes.vaults import about
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-PACK = new_id(NOW)
+PACK = "01KDVDNA00QHW8258TB2W3B3T8"
 ONE, TWO = "a" * 32, "b" * 32
 
 
