@@ -1,6 +1,7 @@
 # Everything starts here. Each target installs what it needs first; see deploy/setup.sh.
 SHELL := /bin/bash
 PYTHON := .venv/bin/python
+TEST_WORKERS ?= 3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 .DEFAULT_GOAL := help
 .PHONY: help setup demo run up test check bench lock clean
@@ -22,7 +23,7 @@ up: setup ## Run functions, pool and deliverer from the environment
 
 test: setup ## Run every test
 	@deploy/setup.sh peers
-	@$(PYTHON) -m pytest
+	@$(PYTHON) -m pytest -n $(TEST_WORKERS) --dist loadfile
 
 check: setup ## What has to be green at every commit
 	@$(PYTHON) -m ruff format --check .

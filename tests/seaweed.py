@@ -19,6 +19,7 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from tests.ports import free_port
 from tests.s3_server import SHARED_BUCKET, S3Server
 from tests.waiting import eventually
 
@@ -59,7 +60,7 @@ def running() -> Iterator[S3Server]:
     keys = {"access_key": secrets.token_hex(8), "secret_key": secrets.token_hex(16)}
     try:
         for tries_left in reversed(range(TRIES)):
-            ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
+            ports = {name: free_port() for name in PORTS}
             process = _start(weed, directory, ports, keys)
             server = S3Server(url=f"http://127.0.0.1:{ports['s3.port']}", **keys)
             try:
@@ -74,15 +75,6 @@ def running() -> Iterator[S3Server]:
                 assert not any(listens(port) for port in ports.values()), ports
     finally:
         shutil.rmtree(directory)
-
-
-def free_ports(count: int) -> list[int]:
-    """Different ports that nobody listens on at this moment."""
-    with contextlib.ExitStack() as opened:
-        probes = [opened.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]
 
 
 def listens(port: int) -> bool:

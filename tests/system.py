@@ -17,8 +17,8 @@ from typing import Any, Self
 import requests
 
 from browser_pool.chromium import browsers_of
-from tests.fakes.processes import free_port
 from tests.fakes.receiver import Receiver
+from tests.ports import free_port
 from tests.standin.client import StandIn
 from tests.waiting import eventually
 

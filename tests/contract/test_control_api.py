@@ -17,7 +17,7 @@ from storage.ids import new_id
 from storage.node_protocol import SessionSpec
 from tests.fakes.functions import POOL_SECRET
 from tests.fakes.pool import FakePool
-from tests.fakes.processes import free_port
+from tests.ports import free_port
 
 PHONE = "+6281234567890"
 

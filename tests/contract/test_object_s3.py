@@ -8,8 +8,8 @@ import pytest
 
 from storage.object_s3 import S3Store
 from storage.objects import ObjectMissing, PreconditionFailed, StoreRefused, StoreUnavailable
+from tests.ports import free_port
 from tests.s3_server import S3Server
-from tests.seaweed import free_ports
 
 USES: dict[str, Callable[[S3Store], object]] = {
     "get": lambda store: store.get("head"),
@@ -31,7 +31,7 @@ def server(request: pytest.FixtureRequest) -> S3Server:
 @pytest.fixture
 def nobody(seaweed: S3Server) -> S3Server:
     """A server that does not answer."""
-    (port,) = free_ports(1)
+    port = free_port()
     return seaweed.at(f"http://127.0.0.1:{port}")
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import random
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -13,23 +11,10 @@ from pathlib import Path
 import requests
 
 from tests.fakes.functions import environment
+from tests.ports import free_port
 from tests.waiting import eventually
 
 ROOT = Path(__file__).parent.parent.parent
-
-
-def free_port() -> int:
-    """A port that nobody listens on, below those that the system gives to connections.
-
-    One that the system chose (port 0) is taken again by any connection that goes out before we listen on it.
-    """
-    while True:
-        port = random.randrange(20_000, 32_000)
-        try:
-            socket.create_server(("127.0.0.1", port)).close()
-        except OSError:
-            continue
-        return port
 
 
 class Process:

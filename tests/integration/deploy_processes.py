@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 from deploy.settings import ROOT
+from tests.ports import free_port
 
 WITHIN = 60.0
 SECRETS = {
@@ -21,12 +21,6 @@ SECRETS = {
 }
 
 T = TypeVar("T")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def environ_in(data_dir: Path, **more: str) -> dict[str, str]:

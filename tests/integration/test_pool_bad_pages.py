@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.system import System, free_port
+from tests.ports import free_port
+from tests.system import System
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.browser

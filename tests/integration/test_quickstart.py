@@ -23,7 +23,8 @@ from storage.database import Database
 from storage.workspaces import NewWorkspace, Workspaces
 from tests.fakes.functions import POOL_SECRET
 from tests.fakes.pool import FakePool
-from tests.fakes.processes import DelivererProcess, Gunicorn, free_port
+from tests.fakes.processes import DelivererProcess, Gunicorn
+from tests.ports import free_port
 from tests.waiting import eventually
 
 PAGE = (Path(__file__).parents[2] / "docs" / "quickstart.md").read_text(encoding="utf-8")

@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 import requests
 
+from tests.ports import free_port
 from tests.standin.client import StandIn
-from tests.system import ROOT, System, free_port
+from tests.system import ROOT, System
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.browser

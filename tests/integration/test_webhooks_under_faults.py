@@ -189,7 +189,10 @@ def _run(
     deliverer = DelivererProcess(tmp_path, allow, **RETRY).__enter__()
     try:
         with linking(functions, pool, backends):
-            eventually(lambda: count(functions, "last_error IS NOT NULL") >= 5, "attempts met nobody")
+            eventually(
+                lambda: let_pauses_pass(functions) and count(functions, "last_error IS NOT NULL") >= 5,
+                "attempts met nobody",
+            )
             deliverer = killed_in_the_middle(deliverer)
             unreliable.up(mine.webhook_secret)
             for accepted in (40, 120, 200):
