@@ -23,7 +23,7 @@ from deploy.env_files import write_private
 from deploy.keeper import Program
 from deploy.settings import ROOT, Settings
 from storage.clock import SystemClock
-from storage.database import Database, sqlite_path, sqlite_url
+from storage.database import open_database, sqlite_path, sqlite_url
 from storage.errors import ConfigError, LinkpoolError
 from storage.workspaces import Workspaces
 
@@ -197,7 +197,7 @@ def environ_for_litestream(environ: Mapping[str, str]) -> dict[str, str]:
 
 def _holds_anything(registry: Path) -> bool:
     """Whether there is a workspace; without one there can be nothing else. Raises RegistryError."""
-    database = Database(f"sqlite:///{registry}")
+    database = open_database(f"sqlite:///{registry}")
     try:
         database.migrate()
         return bool(Workspaces(database, SystemClock()).all())

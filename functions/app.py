@@ -32,11 +32,11 @@ from functions.request_log import log_requests
 from functions.services import Services
 from functions.session_routes import session_routes
 from functions.sessions import Sessions
-from functions.stream_places import StreamPlaces
+from functions.stream_places import StreamPlaces, places_path
 from functions.webhook_routes import webhook_routes
 from storage import logs
 from storage.clock import Clock, SystemClock
-from storage.database import Database
+from storage.database import bring_up_to_date, open_database
 from storage.deliveries import Deliveries
 from storage.endpoints import Endpoints
 from storage.nodes import Nodes
@@ -49,8 +49,8 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 def make_services(config: FunctionsConfig, clock: Clock) -> Services:
     """Every part, wired; the registry is brought up to date first."""
-    database = Database(config.database_url)
-    database.migrate()
+    database = open_database(config.database_url)
+    bring_up_to_date(database)
     workspaces, nodes = Workspaces(database, clock), Nodes(database, clock)
     deliveries = Deliveries(database, clock)
     registry = Registry(database, clock, deliveries)
@@ -96,7 +96,7 @@ def make_services(config: FunctionsConfig, clock: Clock) -> Services:
         nodes=nodes,
         node_reports=node_reports,
         deliveries=deliveries,
-        stream_places=StreamPlaces(database.path.with_name(f"{database.path.name}-streams")),
+        stream_places=StreamPlaces(places_path(config.database_url)),
         endpoints=Endpoints(database, clock),
         replays=Replays(database, clock),
     )

@@ -8,7 +8,7 @@ from datetime import timedelta
 from urllib.parse import urlsplit
 
 from functions.retry_schedule import SCHEDULE
-from storage.database import sqlite_path, sqlite_url
+from storage.database import check_database_url, sqlite_url
 from storage.errors import ConfigError
 
 _SHORTEST_SECRET = 32
@@ -25,7 +25,7 @@ class FunctionsConfig:
     """Everything that the functions can be told. No secret has a default."""
 
     database_url: str
-    """DATABASE_URL, or registry.db in DATA_DIR (./data): where the registry lies."""
+    """DATABASE_URL, or registry.db in DATA_DIR (./data): where the registry lies, or postgresql://…."""
     public_url: str
     """PUBLIC_URL: how end users reach the functions; hosted pages and QR images are named under it."""
     pool_secret: str
@@ -76,7 +76,7 @@ class _Reader:
     def database(self, name: str) -> str:
         url = self._environ.get(name) or sqlite_url(self._environ.get("DATA_DIR"))
         try:
-            sqlite_path(url)
+            check_database_url(url)
         except ConfigError as error:
             self.problems += error.problems
         return url

@@ -23,7 +23,7 @@ from functions.webhook_sender import Delivered, Failed, Gone, WebhookSender
 from storage import logs
 from storage.attempts import Tried
 from storage.clock import Clock, SystemClock
-from storage.database import Database
+from storage.database import Database, bring_up_to_date, open_database
 from storage.deliveries import Deliveries, Delivery
 from storage.errors import ConfigError
 from storage.retention import Retention
@@ -124,7 +124,7 @@ class Deliverer:
             more = self._retention.prune()
             self._prune_at = self._clock.monotonic() + (PRUNE_AGAIN_SECONDS if more else PRUNE_EVERY_SECONDS)
 
-    def _wait(self, seen: int) -> None:
+    def _wait(self, seen: int | str) -> None:
         """Until somebody wrote, a sender is free again, or it is time for a look or to stop."""
         wake_at = self._clock.monotonic() + LONGEST_SLEEP_SECONDS
         while self._clock.monotonic() < wake_at and not self._stopping.is_set():
@@ -188,13 +188,13 @@ def main() -> None:
     logs.configure()
     try:
         config = FunctionsConfig.from_env(os.environ)
-        database = Database(config.database_url)
+        database = open_database(config.database_url)
     except ConfigError as error:
         sys.exit(str(error))
     clock = SystemClock()
     http = GuardedHttp(config.webhook_allow_hosts)
     try:
-        database.migrate()
+        bring_up_to_date(database)
         deliverer = Deliverer(
             database=database,
             deliveries=Deliveries(database, clock),

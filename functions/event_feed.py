@@ -88,7 +88,7 @@ class EventFeed:
             elif self._is_quiet(seen):
                 yield b": alive\n\n"
 
-    def _is_quiet(self, seen: int) -> bool:
+    def _is_quiet(self, seen: int | str) -> bool:
         """Wait until somebody writes, or the stream has to end, or (True) it is time for a heartbeat."""
         heartbeat_at = self._clock.monotonic() + self._heartbeat_seconds
         while self._database.data_version() == seen:

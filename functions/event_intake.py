@@ -28,6 +28,7 @@ class EventIntake:
     def take(self, node_id: str, events: Sequence[NodeEvent]) -> list[Outcome]:
         """Apply a batch, all or nothing. Raises BadMessage."""
         with self._database.transaction():
+            self._registry.sessions.hold(event.session_id for event in events)
             outcomes = [self._registry.apply(node_id, event) for event in events]
         for event, outcome in zip(events, outcomes, strict=True):
             if event.type in _ARRIVALS and outcome is Outcome.APPLIED:

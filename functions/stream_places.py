@@ -10,17 +10,31 @@ import fcntl
 import hashlib
 import os
 import struct
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-from storage.errors import LinkpoolError
+from storage.database import is_postgres, sqlite_path
+from storage.errors import ConfigError, LinkpoolError
 
 STREAMS_PER_WORKSPACE = 4
 """A dashboard or two, and a deploy of theirs during which old and new are both connected."""
 
 STREAMS_PER_PROCESS = 4
 """Half of the threads of `functions.gunicorn_conf`; the other half is for requests."""
+
+
+def places_path(database_url: str) -> Path:
+    """Beside the registry's file; of a registry on a server, among this machine's own temporary files."""
+    if not is_postgres(database_url):
+        registry = sqlite_path(database_url)
+        return registry.with_name(f"{registry.name}-streams")
+    directory = Path(tempfile.gettempdir()) / f"linkpool-{os.getuid()}"
+    directory.mkdir(mode=0o700, exist_ok=True)
+    if directory.is_symlink() or directory.stat().st_uid != os.getuid():
+        raise ConfigError([f"{directory} belongs to somebody else; remove it, or set TMPDIR"])
+    return directory / f"{hashlib.sha256(database_url.encode()).hexdigest()[:16]}-streams"
 
 
 class WorkspaceFull(LinkpoolError):

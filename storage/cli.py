@@ -16,6 +16,7 @@ import click
 
 from storage.cli_output import as_json, print_rows
 from storage.cli_registry import open_registry
+from storage.cli_registry_copy import registry
 from storage.cli_snapshots import snapshots
 from storage.clock import SystemClock, to_wire
 from storage.deliveries import Deliveries
@@ -249,6 +250,7 @@ def list_sessions(workspace_id: str | None, limit: int, as_json: bool) -> None:
     )
 
 
+cli.add_command(registry)
 cli.add_command(snapshots)
 
 

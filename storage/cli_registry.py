@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from storage.database import Database, sqlite_path, sqlite_url
+from storage.database import Database, is_postgres, open_database, sqlite_path, sqlite_url
 
 
 def registry_url() -> str:
@@ -15,14 +15,15 @@ def registry_url() -> str:
 
 
 def registry_exists() -> bool:
-    """Without making one. Raises ConfigError."""
-    return sqlite_path(registry_url()).exists()
+    """Without making one; on a server opening it makes nothing but tables. Raises ConfigError."""
+    url = registry_url()
+    return is_postgres(url) or sqlite_path(url).exists()
 
 
 @contextmanager
 def open_registry() -> Iterator[Database]:
     """The registry, brought up to date."""
-    database = Database(registry_url())
+    database = open_database(registry_url())
     try:
         database.migrate()
         yield database

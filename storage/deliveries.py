@@ -200,6 +200,7 @@ class Deliveries:
     def gone(self, delivery: Delivery, token: str, tried: Tried) -> bool:
         """The receiver wants nothing more: owe its endpoint nothing more. False when the claim had ended."""
         with self._database.transaction():
+            self._endpoints.hold(delivery.endpoint_id)
             settled = self._settle(delivery, token, DeliveryStatus.DEAD, tried)
             self._endpoints.disable(delivery.endpoint_id, GONE)
         return settled
@@ -215,6 +216,8 @@ class Deliveries:
         retry_after: timedelta | None = None,
     ) -> bool:
         with self._database.transaction():
+            self._endpoints.hold(delivery.endpoint_id)
+            self._database.one("hold_delivery", id=delivery.id)
             settled = self._database.run(
                 "settle_delivery",
                 id=delivery.id,
@@ -231,6 +234,10 @@ class Deliveries:
         return settled == 1
 
     # ── the log ──────────────────────────────────────────────────────────────
+
+    def hold(self, session_id: str) -> None:
+        """Nobody settles a delivery of this session until the transaction ends."""
+        self._database.one("hold_deliveries_of_session", session_id=session_id)
 
     def empty(self, session_id: str) -> None:
         """Keep nothing of a deleted session's account; inside the transaction that deletes it."""

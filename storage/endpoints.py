@@ -88,6 +88,7 @@ class Endpoints:
         now = self._clock.now()
         endpoint_id = new_id(now)
         with self._database.transaction():
+            self._database.one("hold_workspace", id=workspace_id)
             self._refuse_twin(workspace_id, session_id, url, endpoint_id)
             self._database.run(
                 "insert_endpoint",
@@ -100,6 +101,10 @@ class Endpoints:
                 created_at=to_wire(now),
             )
             return self.get(workspace_id, endpoint_id)
+
+    def hold(self, endpoint_id: str) -> None:
+        """Nobody else judges this endpoint or switches it off until the transaction ends."""
+        self._database.one("hold_endpoint", id=endpoint_id)
 
     def get(self, workspace_id: str, endpoint_id: str) -> Endpoint:
         """Raises NotFound, the same for an endpoint of others and for one that never was."""
@@ -135,6 +140,8 @@ class Endpoints:
     ) -> Endpoint:
         """Change what is given. Another address starts with a closed circuit. Raises NotFound, Conflict."""
         with self._database.transaction():
+            self._database.one("hold_workspace", id=workspace_id)
+            self.hold(endpoint_id)
             before = self.get(workspace_id, endpoint_id)
             moved = url is not None and url != before.url
             if url is not None:

@@ -5,6 +5,7 @@ LinkpoolError
 ├── Untrusted              a signed request that is not one of ours
 ├── BadMessage             a signed request whose body is not of the agreed form
 ├── RegistryError
+│   ├── RegistryUnavailable the database server does not answer
 │   ├── NotFound           no such record for this workspace
 │   └── Conflict           the record is in a state that forbids this
 ├── InvalidPhone           a text that is no phone number
@@ -37,6 +38,10 @@ class BadMessage(LinkpoolError):
 
 class RegistryError(LinkpoolError):
     """Base of errors of the registry."""
+
+
+class RegistryUnavailable(RegistryError):
+    """The registry's server is away or restarting; nothing was written, try again in a moment."""
 
 
 class NotFound(RegistryError):

@@ -68,6 +68,8 @@ class Nodes:
     def report(self, heartbeat: Heartbeat) -> None:
         """Take down what a node says of itself; this renews its lease."""
         with self._database.transaction():
+            if self._database.one("node_by_id", id=heartbeat.node_id) is None:
+                self._database.hold("the smallest free index of nodes")
             self._database.run(
                 "upsert_node",
                 id=heartbeat.node_id,

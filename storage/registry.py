@@ -63,6 +63,7 @@ class Registry:
         """
         with self._database.transaction():
             if idempotency is not None:
+                self._database.one("hold_workspace", id=session.workspace_id)
                 earlier = self._keys.session_of(session.workspace_id, idempotency)
                 if earlier is not None:
                     return self.sessions.get(earlier), False
@@ -107,6 +108,7 @@ class Registry:
             return replace(after, requested_phone=phone_number)
 
         with self._database.transaction():
+            self.sessions.hold([session_id])
             if idempotency is not None:
                 session = self.sessions.get(session_id)
                 if self._keys.session_of(session.workspace_id, idempotency) is not None:
@@ -117,6 +119,8 @@ class Registry:
     def request_delete(self, session_id: str) -> Session:
         """Forget a session; asking again is no change. Raises NotFound."""
         with self._database.transaction():
+            self.sessions.hold([session_id])
+            self._deliveries.hold(session_id)
             after = self._command(
                 session_id,
                 EventType.DELETE_REQUESTED,
@@ -169,6 +173,7 @@ class Registry:
     def make_primary(self, session_id: str) -> Session:
         """The first account of its workspace, instead of whoever was. Raises NotFound, Conflict."""
         with self._database.transaction():
+            self.sessions.hold([session_id])
             session = self.sessions.get(session_id)
             if session.status not in LINKED:
                 raise Conflict(
@@ -200,6 +205,7 @@ class Registry:
         Raises NotFound, and Conflict when the session ended or began anew while its node was asked.
         """
         with self._database.transaction():
+            self.sessions.hold([session_id])
             session = self.sessions.get(session_id)
             after = after_chats_synced(session, len(chats), self._clock.now())
             if after is None or session.generation != generation:
@@ -216,6 +222,7 @@ class Registry:
         """Apply one event of a node. Raises BadMessage before anything is stored."""
         facts_of(event)
         with self._database.transaction():
+            self.sessions.hold([event.session_id])
             if self._events.has(event.id):
                 return Outcome.DUPLICATE
             session = self.sessions.find(event.session_id)
@@ -281,6 +288,7 @@ class Registry:
 
     def _change(self, session_id: str, change: Callable[[Session], Session], *, why: str) -> Session:
         with self._database.transaction():
+            self.sessions.hold([session_id])
             session = self.sessions.get(session_id)
             after = change(session)
             if after is session:

@@ -28,6 +28,7 @@ class Replays:
     def retry(self, workspace_id: str, delivery_id: str) -> Delivery:
         """Owe a delivery again, now, with all its attempts. Raises NotFound, Conflict."""
         with self._database.transaction():
+            self._endpoints.hold(self._row(workspace_id, delivery_id)["endpoint_id"])
             row = self._row(workspace_id, delivery_id)
             if row["endpoint_deleted_at"] is not None:
                 raise Conflict(f"the endpoint of delivery {delivery_id} was deleted", code="endpoint_deleted")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from storage.database import Database
@@ -35,6 +36,10 @@ class SessionTable:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+
+    def hold(self, session_ids: Iterable[str]) -> None:
+        """Nobody else changes anything in the workspaces of these sessions until the transaction ends."""
+        self._database.one("hold_workspaces_of_sessions", sessions=json.dumps(sorted(set(session_ids))))
 
     def get(self, session_id: str) -> Session:
         """For code that has checked whose session it is. Raises NotFound."""

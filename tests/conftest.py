@@ -1,10 +1,14 @@
 """Servers that are started once for a whole run of pytest."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests import postgres as postgresql
 from tests import seaweed as seaweedfs
+from tests.fakes.databases import SERVERS
+from tests.postgres import PostgresServer
 from tests.s3_server import SHARED_BUCKET, S3Server
 
 
@@ -26,3 +30,40 @@ def moto() -> Iterator[S3Server]:
     moto.make(SHARED_BUCKET)
     yield moto
     server.stop()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--registry", choices=["sqlite", "postgres"], default="sqlite", help="what the functions run on"
+    )
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    with postgresql.running() as server:
+        yield server
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _functions_on_postgres(request: pytest.FixtureRequest) -> Iterator[None]:
+    if request.config.getoption("--registry") == "postgres":
+        SERVERS.append(request.getfixturevalue("postgres"))
+    yield
+    SERVERS.clear()
+
+
+@pytest.fixture
+def postgres_url(postgres: PostgresServer) -> Iterator[str]:
+    """A new database on it."""
+    url = postgres.make()
+    yield url
+    postgres.drop(url)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def registry_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Each kind of database, for tests of what the registry promises on both."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/registry.db"
+    url: str = request.getfixturevalue("postgres_url")
+    return url

@@ -1,4 +1,46 @@
--- Every statement of the registry: a name, what it is for, the statement. Parameters are :named.
+-- Every statement of the registry: a name, what it is for, the statement. Parameters are :named. Where PostgreSQL
+-- needs other words, they follow after a line of their own; whatever locks rows is called hold_something.
+
+-- ── locks ────────────────────────────────────────────────────────────────────────────────────────
+--
+-- In PostgreSQL the row of a workspace is the lock of everything in it: sessions, the primary flag, one link for
+-- each number, idempotency keys, endpoints' addresses, the stream. NO KEY: a row that only names the workspace
+-- may be inserted meanwhile. Order: workspaces by id, then an endpoint, then its deliveries. SQLite's writers hold
+-- the whole file.
+
+-- name: hold_workspace
+-- Nobody else changes anything of a workspace until the transaction ends.
+SELECT id FROM workspaces WHERE id = :id;
+-- postgres
+SELECT id FROM workspaces WHERE id = :id FOR NO KEY UPDATE;
+
+-- name: hold_workspaces_of_sessions
+-- The same for the workspaces of some sessions, in an order that is the same for everybody.
+SELECT value FROM json_each(:sessions) LIMIT 1;
+-- postgres
+SELECT id FROM workspaces
+WHERE id IN (SELECT workspace_id FROM sessions WHERE id IN (SELECT value FROM json_each(:sessions)))
+ORDER BY id
+FOR NO KEY UPDATE;
+
+-- name: hold_endpoint
+-- Nobody else judges, switches off or is owed for an endpoint.
+SELECT id FROM endpoints WHERE id = :id;
+-- postgres
+SELECT id FROM endpoints WHERE id = :id FOR NO KEY UPDATE;
+
+-- name: hold_delivery
+-- Nobody else settles or empties a delivery. What comes after it in the transaction sees whether its session was
+-- deleted meanwhile, which the UPDATE itself would not.
+SELECT id FROM deliveries WHERE id = :id;
+-- postgres
+SELECT id FROM deliveries WHERE id = :id FOR NO KEY UPDATE;
+
+-- name: hold_deliveries_of_session
+-- Wait for whoever settles a delivery of this session, and let nobody begin.
+SELECT id FROM deliveries WHERE session_id = :session_id LIMIT 1;
+-- postgres
+SELECT id FROM deliveries WHERE session_id = :session_id ORDER BY position FOR NO KEY UPDATE;
 
 -- ── sessions ─────────────────────────────────────────────────────────────────────────────────────
 
@@ -151,10 +193,10 @@ SELECT status, count(*) AS sessions FROM sessions GROUP BY status;
 SELECT
     (SELECT avg(qr_generation_ms) FROM (
         SELECT qr_generation_ms FROM sessions WHERE qr_generation_ms IS NOT NULL ORDER BY id DESC LIMIT :recent
-    )) AS qr_generation_ms,
+    ) AS latest) AS qr_generation_ms,
     (SELECT avg(phone_extraction_ms) FROM (
         SELECT phone_extraction_ms FROM sessions WHERE phone_extraction_ms IS NOT NULL ORDER BY id DESC LIMIT :recent
-    )) AS phone_extraction_ms;
+    ) AS latest) AS phone_extraction_ms;
 
 -- ── chats ────────────────────────────────────────────────────────────────────────────────────────
 
@@ -165,6 +207,12 @@ SELECT :session_id, key,
        json_extract(value, '$.id'), json_extract(value, '$.name'), json_extract(value, '$.unread_count'),
        json_extract(value, '$.last_message_at'), json_extract(value, '$.is_group')
 FROM json_each(:chats);
+-- postgres: json_each gives no order there
+INSERT INTO chats (session_id, position, id, name, unread_count, last_message_at, is_group)
+SELECT :session_id, place - 1,
+       value->>'id', value->>'name', CAST(value->>'unread_count' AS BIGINT),
+       value->>'last_message_at', CASE value->>'is_group' WHEN 'true' THEN 1 ELSE 0 END
+FROM json_array_elements(CAST(:chats AS json)) WITH ORDINALITY AS each (value, place);
 
 -- name: delete_chats
 -- Forget what an earlier sync of a session found.
@@ -183,7 +231,8 @@ SELECT 1 FROM events WHERE id = :id;
 -- name: insert_event
 -- Record an event and what came of it.
 INSERT INTO events (id, session_id, node_id, generation, seq, type, occurred_at, received_at, data, outcome)
-VALUES (:id, :session_id, :node_id, :generation, :seq, :type, :occurred_at, :received_at, :data, :outcome);
+VALUES (:id, :session_id, :node_id, :generation, :seq, :type, :occurred_at, :received_at, :data, :outcome)
+ON CONFLICT (id) DO NOTHING;
 
 -- name: empty_events_of_session
 -- A deleted session's history keeps its shape and loses its content.
@@ -285,13 +334,17 @@ INSERT INTO nodes (id, instance_index, url, region, capacity, live, warm, queued
                    first_seen_at, last_seen_at)
 VALUES (:id,
         (SELECT coalesce(min(candidate), 0) FROM (
-            SELECT 0 AS candidate UNION ALL SELECT instance_index + 1 FROM nodes)
+            SELECT 0 AS candidate UNION ALL SELECT instance_index + 1 FROM nodes) AS candidates
          WHERE candidate NOT IN (SELECT instance_index FROM nodes)),
         :url, :region, :capacity, :live, :warm, :queued, :draining, :sandbox, :now, :now)
 ON CONFLICT (id) DO UPDATE SET
     url = excluded.url, region = excluded.region, capacity = excluded.capacity, live = excluded.live,
     warm = excluded.warm, queued = excluded.queued, draining = excluded.draining, sandbox = excluded.sandbox,
     last_seen_at = excluded.last_seen_at;
+
+-- name: node_by_id
+-- One node.
+SELECT * FROM nodes WHERE id = :id;
 
 -- name: nodes
 -- Every node that ever reported.
@@ -424,6 +477,18 @@ LIMIT :limit;
 -- Take one of them; no row when another deliverer was faster. What made it claimable is asked again.
 UPDATE deliveries SET claimed_by = :claim, claimed_until = :claimed_until
 WHERE position = :position
+  AND status = 'pending' AND next_attempt_at <= :now AND (claimed_until IS NULL OR claimed_until <= :now)
+  AND NOT EXISTS (
+      SELECT 1 FROM deliveries older
+      WHERE older.status = 'pending' AND older.endpoint_id = deliveries.endpoint_id
+        AND older.session_id = deliveries.session_id AND older.position < deliveries.position)
+  AND EXISTS (
+      SELECT 1 FROM endpoints e
+      WHERE e.id = deliveries.endpoint_id AND e.disabled_at IS NULL AND e.deleted_at IS NULL
+        AND (e.open_until IS NULL OR e.open_until <= :now));
+-- postgres: what somebody is settling or claiming is waited for by nobody
+UPDATE deliveries SET claimed_by = :claim, claimed_until = :claimed_until
+WHERE position IN (SELECT position FROM deliveries WHERE position = :position FOR UPDATE SKIP LOCKED)
   AND status = 'pending' AND next_attempt_at <= :now AND (claimed_until IS NULL OR claimed_until <= :now)
   AND NOT EXISTS (
       SELECT 1 FROM deliveries older

@@ -14,25 +14,26 @@ import pytest
 
 from storage.attempts import Tried
 from storage.clock import SystemClock
-from storage.database import Database
+from storage.database import open_database
 from storage.duplicates import DuplicatePolicy
 from storage.errors import RegistryError
 from storage.event_log import Outcome
 from storage.events import EventType, NodeEvent
 from storage.ids import new_id
 from storage.models import SessionStatus
+from storage.sqlite_database import SqliteDatabase
 from tests.contract.test_registry_events import PHONE, World
 from tests.fakes.processes import ROOT
 
 APPLY = """
 import json, sys
 from storage.clock import SystemClock
-from storage.database import Database
+from storage.database import open_database
 from storage.errors import RegistryError
 from storage.deliveries import Deliveries
 from storage.events import NodeEvent
 from storage.registry import Registry
-database, clock = Database(sys.argv[1]), SystemClock()
+database, clock = open_database(sys.argv[1]), SystemClock()
 registry = Registry(database, clock, Deliveries(database, clock))
 database.answers()
 print("ready", flush=True)
@@ -43,8 +44,8 @@ database.close()
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path)
+def world(registry_url: str) -> Iterator[World]:
+    made = World(registry_url)
     yield made
     made.database.close()
 
@@ -63,10 +64,9 @@ def at_once(count: int, work: Callable[[int], object]) -> list[object]:
 
 def in_processes(world: World, batches: list[list[NodeEvent]]) -> list[list[str]]:
     """Apply each batch in a process of its own, all at once; give the outcomes."""
-    url = f"sqlite:///{world.database.path}"
     racers = [
         subprocess.Popen(
-            [sys.executable, "-c", APPLY, url],
+            [sys.executable, "-c", APPLY, world.url],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -210,11 +210,16 @@ def test_a_claim_that_was_not_settled_ends_by_itself(world: World) -> None:
     assert world.deliveries.delivered(again.deliveries[0], again.token, answered(200))
 
 
-def test_processes_that_start_at_once_migrate_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_processes_that_start_at_once_migrate_once(
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     url = f"sqlite:///{tmp_path}/deep/er/registry.db"
+    if kind == "postgres":
+        url = request.getfixturevalue("postgres").make(empty=True)
 
     def migrate(_: int) -> list[str]:
-        database = Database(url)
+        database = open_database(url)
         try:
             return database.migrate()
         finally:
@@ -229,7 +234,7 @@ def test_a_new_file_that_many_open_at_once_is_locked_for_nobody(tmp_path: Path) 
     """Each with connections of its own, as processes have; one in twenty failed."""
 
     def open_it(path: Path) -> bool:
-        database = Database(f"sqlite:///{path}")
+        database = open_database(f"sqlite:///{path}")
         try:
             database.migrate()
             return database.answers()
@@ -242,7 +247,7 @@ def test_a_new_file_that_many_open_at_once_is_locked_for_nobody(tmp_path: Path) 
 
 
 def test_the_registry_is_readable_by_its_owner_only(tmp_path: Path) -> None:
-    database = Database(f"sqlite:///{tmp_path}/data/registry.db")
+    database = open_database(f"sqlite:///{tmp_path}/data/registry.db")
     database.migrate()
     directory = tmp_path / "data"
     assert directory.stat().st_mode & 0o777 == 0o700
@@ -250,13 +255,16 @@ def test_the_registry_is_readable_by_its_owner_only(tmp_path: Path) -> None:
     database.close()
 
 
-def test_a_write_lock_that_is_never_given_back_is_an_error_and_hangs_nobody(world: World) -> None:
-    impatient = Database(f"sqlite:///{world.database.path}", busy_timeout_ms=20)
-    with world.database.transaction():
+def test_a_write_lock_that_is_never_given_back_is_an_error_and_hangs_nobody(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/registry.db"
+    database, impatient = open_database(url), SqliteDatabase(url, busy_timeout_ms=20)
+    database.migrate()
+    with database.transaction():
         with pytest.raises(RegistryError, match="write lock"), impatient.transaction():
             raise AssertionError("two writers")
         assert impatient.one("ping") is None  # readers are not held up
     impatient.close()
+    database.close()
 
 
 def test_a_half_done_transaction_leaves_nothing(world: World) -> None:

@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from storage.clock import ManualClock, to_wire
-from storage.database import Database
+from storage.database import is_postgres, open_database
 from storage.deliveries import Deliveries
 from storage.errors import BadMessage
 from storage.event_log import Outcome
@@ -20,6 +19,7 @@ from storage.nodes import Nodes
 from storage.registry import Registry
 from storage.sessions import Session
 from storage.workspaces import Workspaces
+from tests.fakes.databases import rows
 
 E = EventType
 PHONE = "+6281234567890"
@@ -28,9 +28,10 @@ PHONE = "+6281234567890"
 class World:
     """A registry with one workspace, which hears of everything, and one node."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, url: str) -> None:
+        self.url = url
         self.clock = ManualClock()
-        self.database = Database(f"sqlite:///{directory}/registry.db")
+        self.database = open_database(url)
         self.database.migrate()
         self.deliveries = Deliveries(self.database, self.clock)
         self.registry = Registry(self.database, self.clock, self.deliveries)
@@ -80,8 +81,17 @@ class World:
         page = self.deliveries.page(self.workspace.id, limit=200)
         return [(delivery.type, dict(delivery.data)) for delivery in reversed(page)]
 
+    def rows(self, statement: str) -> list[dict[str, Any]]:
+        """What a statement of a test's own finds."""
+        return rows(self.database, statement)
+
+    @property
+    def as_written(self) -> str:
+        """Orders rows that were only inserted."""
+        return "ctid" if is_postgres(self.url) else "rowid"
+
     def recorded(self) -> list[tuple[str, str]]:
-        rows = self.database.connection.execute("SELECT type, outcome FROM events ORDER BY rowid")
+        rows = self.rows(f"SELECT type, outcome FROM events ORDER BY {self.as_written}")  # noqa: S608
         return [(row["type"], row["outcome"]) for row in rows]
 
 
@@ -101,8 +111,8 @@ def heartbeat(node_id: str) -> Heartbeat:
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path)
+def world(registry_url: str) -> Iterator[World]:
+    made = World(registry_url)
     yield made
     made.database.close()
 
@@ -201,7 +211,7 @@ def test_the_history_holds_neither_refs_nor_codes(world: World) -> None:
     soon = to_wire(world.clock.now() + timedelta(minutes=1))
     world.tell(session, E.QR_CODE_GENERATED, ref="2@secret", expires_at=soon)
     world.tell(session, E.PAIRING_CODE_GENERATED, code="ABCD-EFGH", phone_number=PHONE, expires_at=soon)
-    data = [row["data"] for row in world.database.connection.execute("SELECT data FROM events")]
+    data = [row["data"] for row in world.rows("SELECT data FROM events")]
     assert not any("secret" in text or "ABCD" in text for text in data)
 
 
@@ -254,7 +264,7 @@ def test_a_deleted_session_keeps_no_data_of_the_account(world: World) -> None:
     session = world.linked()
     world.registry.request_delete(session.id)
     assert PHONE not in repr(world.now(session))
-    rows = world.database.connection.execute("SELECT data FROM events WHERE session_id = ?", [session.id])
+    rows = world.rows("SELECT data FROM events")
     assert {row["data"] for row in rows} == {"{}"}
 
 

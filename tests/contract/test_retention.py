@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -17,8 +16,8 @@ KEEP = timedelta(days=30)
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path)
+def world(registry_url: str) -> Iterator[World]:
+    made = World(registry_url)
     yield made
     made.database.close()
 
@@ -43,9 +42,8 @@ def settle(world: World, status_code: int) -> None:
 
 
 def count(world: World, table: str) -> int:
-    row = world.database.connection.execute(f"SELECT count(*) AS rows FROM {table}").fetchone()  # noqa: S608
-    rows: int = row["rows"]
-    return rows
+    found: int = world.rows(f"SELECT count(*) AS found FROM {table}")[0]["found"]  # noqa: S608
+    return found
 
 
 def test_what_was_delivered_is_forgotten_with_its_attempts_and_event_when_it_is_old(world: World) -> None:

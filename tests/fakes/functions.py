@@ -12,6 +12,7 @@ from werkzeug.test import TestResponse
 from functions.app import make_app, make_services
 from functions.config import FunctionsConfig
 from storage.clock import Clock, SystemClock
+from tests.fakes.databases import registry_in
 
 POOL_SECRET = "p00l-secret-for-tests-0123456789abcdef"
 SECRET_KEY = "k3y-for-tests-only-0123456789abcdefgh"
@@ -20,7 +21,7 @@ SECRET_KEY = "k3y-for-tests-only-0123456789abcdefgh"
 def environment(directory: Path, **more: str) -> dict[str, str]:
     """What a process of the functions needs."""
     return {
-        "DATABASE_URL": f"sqlite:///{directory}/registry.db",
+        "DATABASE_URL": registry_in(directory),
         "POOL_SECRET": POOL_SECRET,
         "SECRET_KEY": SECRET_KEY,
         **more,

@@ -15,10 +15,11 @@ import requests
 
 from functions.stream_places import STREAMS_PER_PROCESS, STREAMS_PER_WORKSPACE
 from storage.clock import SystemClock
-from storage.database import Database
+from storage.database import Database, open_database
 from storage.events import EventType
 from storage.workspaces import Workspaces
 from tests.fakes.dashboard import Dashboard
+from tests.fakes.databases import registry_in
 from tests.fakes.functions import POOL_SECRET
 from tests.fakes.pool import FakePool
 from tests.fakes.processes import Gunicorn
@@ -80,7 +81,7 @@ class Site:
 @contextmanager
 def running(directory: Path, **env: str) -> Iterator[Site]:
     with Gunicorn(directory, **env) as server, FakePool(POOL_SECRET) as pool:
-        database = Database(f"sqlite:///{directory}/registry.db")
+        database = open_database(registry_in(directory))
         try:
             site = Site(server, pool, database)
             pool.heartbeat(site.send)

@@ -14,9 +14,10 @@ import requests
 
 from functions.bodies import MAX_BODY_BYTES
 from storage.clock import SystemClock
-from storage.database import Database
+from storage.database import open_database
 from storage.workspaces import NewWorkspace, Workspaces
 from tests.fakes import fixtures
+from tests.fakes.databases import registry_in
 from tests.fakes.functions import POOL_SECRET
 from tests.fakes.pool import FakePool
 from tests.fakes.processes import Gunicorn
@@ -38,7 +39,7 @@ def server(directory: Path) -> Iterator[Gunicorn]:
 
 @pytest.fixture(scope="module")
 def workspace(directory: Path, server: Gunicorn) -> NewWorkspace:
-    database = Database(f"sqlite:///{directory}/registry.db")
+    database = open_database(registry_in(directory))
     made = Workspaces(database, SystemClock()).create("Toko")
     database.close()
     return made
@@ -170,7 +171,7 @@ def test_a_worker_that_is_killed_is_replaced_and_nothing_acknowledged_is_lost(
     place = directory / "killed"
     place.mkdir()
     with Gunicorn(place) as server:
-        database = Database(f"sqlite:///{place}/registry.db")
+        database = open_database(registry_in(place))
         key = Workspaces(database, SystemClock()).create("Toko").api_key
         database.close()
         acknowledged: list[str] = []
@@ -202,7 +203,7 @@ def test_a_worker_that_is_killed_is_replaced_and_nothing_acknowledged_is_lost(
         stop.set()
         for thread in threads:
             thread.join()
-        database = Database(f"sqlite:///{place}/registry.db")
+        database = open_database(registry_in(place))
         stored = {row["id"] for row in database.connection.execute("SELECT id FROM sessions")}
         database.close()
         assert set(acknowledged) <= stored

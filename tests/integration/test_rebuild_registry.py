@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from storage.clock import SystemClock
-from storage.database import Database, sqlite_url
+from storage.database import open_database, sqlite_url
 from storage.models import SessionStatus, Wanted
 from storage.registry_rebuild import plan, rebuild
 from storage.session_table import SessionTable
@@ -84,7 +84,7 @@ def test_after_registry_and_disk_are_lost_every_account_connects_without_a_qr(tm
 
 def rebuilt(shop: SnapshotShop) -> dict[str, Any]:
     """Sessions of the registry by id."""
-    database = Database(sqlite_url(str(shop.data_dir)))
+    database = open_database(sqlite_url(str(shop.data_dir)))
     try:
         return {one.id: one for one in SessionTable(database).recent()}
     finally:
@@ -157,7 +157,7 @@ def test_each_workspace_has_one_primary_and_older_links_of_a_number_are_told(sho
         new.about.session_id,
         elsewhere.about.session_id,
     }
-    database = Database(sqlite_url(str(shop.data_dir)))
+    database = open_database(sqlite_url(str(shop.data_dir)))
     database.migrate()
     rebuild(database, SystemClock(), planned)
     database.close()

@@ -20,7 +20,7 @@ from deploy.keeper import Keeper
 from deploy.registry_mirror import MirrorFailed, RegistryMirror, environ_for_litestream
 from deploy.settings import Settings
 from storage.clock import SystemClock
-from storage.database import Database, sqlite_url
+from storage.database import open_database, sqlite_url
 from storage.errors import ConfigError
 from storage.workspaces import Workspaces
 from tests.integration.deploy_processes import SECRETS, Tool, environ_in, eventually, processes_of
@@ -91,7 +91,7 @@ async def test_writers_and_mirror_live_together_and_the_last_commit_is_carried(t
     names = [f"W{number:03}" for number in range(400)]
 
     def write(some: list[str]) -> None:
-        database = Database(sqlite_url(str(tmp_path / "data")))
+        database = open_database(sqlite_url(str(tmp_path / "data")))
         database.migrate()
         for name in some:
             Workspaces(database, SystemClock()).create(name)

@@ -14,7 +14,7 @@ from functions import gunicorn_conf
 from functions.event_feed import EventFeed
 from functions.stream_places import STREAMS_PER_PROCESS, ProcessFull, StreamPlaces, WorkspaceFull
 from storage.clock import SystemClock
-from storage.database import Database
+from storage.database import Database, open_database
 from storage.event_stream import EventStream, StreamFilter
 
 HOLDER = """
@@ -36,7 +36,7 @@ def sockets() -> Iterator[tuple[socket.socket, socket.socket]]:
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    made = Database(f"sqlite:///{tmp_path}/registry.db")
+    made = open_database(f"sqlite:///{tmp_path}/registry.db")
     made.migrate()
     yield made
     made.close()
