@@ -36,6 +36,8 @@ class Workspace:
     created_at: datetime
     duplicate_policy: DuplicatePolicy = DuplicatePolicy.REPLACE
     """What happens when an account is linked that is linked already."""
+    allowed_origins: tuple[str, ...] = ()
+    """Who may show the workspace's hosted pages in a frame, and is told there how they stand."""
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Workspace:
