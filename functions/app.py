@@ -12,6 +12,8 @@ from flask import Flask, Response, g, request
 from flask.json.provider import DefaultJSONProvider
 from ulid import ULID
 
+from functions.audit_routes import audit_routes
+from functions.audit_trail import keep_audit_trail
 from functions.auth import require_guard
 from functions.bodies import MAX_BODY_BYTES
 from functions.chat_routes import chat_routes
@@ -22,6 +24,7 @@ from functions.device_removal import DeviceRemoval
 from functions.event_intake import EventIntake
 from functions.event_routes import event_routes
 from functions.health import health_routes
+from functions.key_routes import key_routes
 from functions.links import Links
 from functions.node_reports import NodeReports
 from functions.node_routes import node_routes
@@ -34,7 +37,9 @@ from functions.session_routes import session_routes
 from functions.sessions import Sessions
 from functions.stream_places import StreamPlaces, places_path
 from functions.webhook_routes import webhook_routes
+from functions.workspace_routes import workspace_routes
 from storage import logs
+from storage.audit import AuditLog
 from storage.clock import Clock, SystemClock
 from storage.database import bring_up_to_date, open_database
 from storage.deliveries import Deliveries
@@ -63,7 +68,8 @@ def make_services(config: FunctionsConfig, clock: Clock) -> Services:
     )
     pool = PoolClient(config.pool_secret)
     devices = DeviceRemoval(registry.sessions, pool)
-    intake = EventIntake(database, registry, devices)
+    audit = AuditLog(database, clock)
+    intake = EventIntake(database, registry, devices, audit)
     sessions = Sessions(
         database=database,
         registry=registry,
@@ -99,6 +105,7 @@ def make_services(config: FunctionsConfig, clock: Clock) -> Services:
         stream_places=StreamPlaces(places_path(config.database_url)),
         endpoints=Endpoints(database, clock),
         replays=Replays(database, clock),
+        audit=audit,
     )
 
 
@@ -111,6 +118,7 @@ def make_app(services: Services) -> Flask:
     app.before_request(_take_request_id)
     log_requests(app, services.clock)
     app.before_request(lambda: require_guard(services))
+    keep_audit_trail(app, services)
     app.after_request(_give_request_id)
     answer_with_problems(app)
     app.register_blueprint(session_routes(services))
@@ -118,6 +126,9 @@ def make_app(services: Services) -> Flask:
     app.register_blueprint(delivery_routes(services))
     app.register_blueprint(event_routes(services))
     app.register_blueprint(webhook_routes(services))
+    app.register_blueprint(key_routes(services))
+    app.register_blueprint(workspace_routes(services))
+    app.register_blueprint(audit_routes(services))
     app.register_blueprint(node_routes(services))
     app.register_blueprint(pages_blueprint(services))
     app.register_blueprint(health_routes(services))

@@ -14,7 +14,9 @@ from flask import g, request
 
 from functions.bodies import read_raw
 from functions.problems import Problem
+from functions.scopes import scope_of
 from functions.services import Services
+from storage.api_keys import ApiKey
 from storage.errors import Untrusted
 from storage.node_signing import verify
 from storage.workspaces import Workspace
@@ -28,7 +30,7 @@ class Guard(StrEnum):
     """What a route asks for before it does anything."""
 
     WORKSPACE = "workspace"
-    """The API key of a workspace."""
+    """The API key of a workspace, with the scope that `scopes` names."""
     NODE = "node"
     """A signed request of a node, used for the first time."""
     LINK = "link"
@@ -66,6 +68,13 @@ GUARDS = {
     "webhooks.delete": Guard.WORKSPACE,
     "webhooks.enable": Guard.WORKSPACE,
     "webhooks.rotate_secret": Guard.WORKSPACE,
+    "keys.page": Guard.WORKSPACE,
+    "keys.create": Guard.WORKSPACE,
+    "keys.rotate": Guard.WORKSPACE,
+    "keys.revoke": Guard.WORKSPACE,
+    "workspace.show": Guard.WORKSPACE,
+    "workspace.change": Guard.WORKSPACE,
+    "audit.page": Guard.WORKSPACE,
     "nodes.webhook": Guard.NODE,
     "nodes.heartbeat": Guard.NODE,
     "pages.page": Guard.LINK,
@@ -87,7 +96,7 @@ def require_guard(services: Services) -> None:
         return  # no such address: the router's 404 or 405 follows
     match GUARDS.get(request.endpoint):
         case Guard.WORKSPACE:
-            g.workspace = _authenticate(services)
+            _authenticate(services, request.endpoint)
         case Guard.NODE:
             g.node_id = _verify_node(services)
         case Guard.LINK | Guard.PUBLIC:
@@ -103,20 +112,34 @@ def current_workspace() -> Workspace:
     return workspace
 
 
+def current_key() -> ApiKey:
+    """The key that came with this request."""
+    key: ApiKey = g.api_key
+    return key
+
+
 def current_node() -> str:
     """Which node signed this request."""
     node_id: str = g.node_id
     return node_id
 
 
-def _authenticate(services: Services) -> Workspace:
+def _authenticate(services: Services, endpoint: str) -> None:
+    """Let the request in with its key and workspace. Raises Problem."""
     match = _BEARER.fullmatch(request.headers.get("Authorization", ""))
     if match is None:
         raise _unauthorized("send the API key of your workspace as Authorization: Bearer lp_…")
-    workspace = services.workspaces.authenticate(match[1])
-    if workspace is None:
-        raise _unauthorized("this API key is not known here, or it was revoked")
-    return workspace
+    key = services.workspaces.keys.authenticate(match[1])
+    if key is None:
+        raise _unauthorized("this API key is not known here, it has expired, or it was revoked")
+    g.api_key, g.workspace = key, services.workspaces.get(key.workspace_id)
+    needed = scope_of(endpoint)
+    if not key.allows(needed):
+        raise Problem(
+            403,
+            "scope_missing",
+            f"this needs a key with the scope {needed}; {key.prefix} has {', '.join(key.scopes)}",
+        )
 
 
 def _unauthorized(detail: str) -> Problem:

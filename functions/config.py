@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from functions.retry_schedule import SCHEDULE
 from storage.database import check_database_url, sqlite_url
 from storage.errors import ConfigError
+from storage.retention import AUDIT_KEPT
 
 _SHORTEST_SECRET = 32
 _MOST_RETRIES = 100
@@ -42,6 +43,8 @@ class FunctionsConfig:
     """WEBHOOK_ALLOW_HOSTS, none: host:port pairs that may be private and spoken to without TLS."""
     events_keep: timedelta
     """EVENTS_KEEP_DAYS, 30: how long applied events and delivered webhooks are remembered."""
+    audit_keep: timedelta
+    """AUDIT_KEEP_DAYS, 365: how long the audit log is remembered."""
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> FunctionsConfig:
@@ -59,6 +62,9 @@ class FunctionsConfig:
             webhook_allow_hosts=read.hosts("WEBHOOK_ALLOW_HOSTS"),
             events_keep=timedelta(
                 days=read.number("EVENTS_KEEP_DAYS", default=EVENTS_KEEP_DAYS, least=1, most=3650)
+            ),
+            audit_keep=timedelta(
+                days=read.number("AUDIT_KEEP_DAYS", default=AUDIT_KEPT.days, least=1, most=3650)
             ),
         )
         if read.problems:

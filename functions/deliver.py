@@ -199,7 +199,7 @@ def main() -> None:
             database=database,
             deliveries=Deliveries(database, clock),
             sender=WebhookSender(http, clock),
-            retention=Retention(database, clock, config.events_keep),
+            retention=Retention(database, clock, config.events_keep, config.audit_keep),
             clock=clock,
             schedule=config.webhook_retry,
         )

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from functions.device_removal import DeviceRemoval
+from functions.node_audit import audit_events
+from storage.audit import AuditLog
 from storage.database import Database
 from storage.event_log import Outcome
 from storage.events import EventType, NodeEvent
@@ -20,16 +22,20 @@ _ARRIVALS = frozenset({EventType.SESSION_READY, EventType.PHONE_RESOLVED})
 class EventIntake:
     """The one way from a node's words into the registry."""
 
-    def __init__(self, database: Database, registry: Registry, devices: DeviceRemoval) -> None:
+    def __init__(
+        self, database: Database, registry: Registry, devices: DeviceRemoval, audit: AuditLog
+    ) -> None:
         self._database = database
         self._registry = registry
         self._devices = devices
+        self._audit = audit
 
     def take(self, node_id: str, events: Sequence[NodeEvent]) -> list[Outcome]:
         """Apply a batch, all or nothing. Raises BadMessage."""
         with self._database.transaction():
             self._registry.sessions.hold(event.session_id for event in events)
             outcomes = [self._registry.apply(node_id, event) for event in events]
+            audit_events(self._audit, self._registry, node_id, list(zip(events, outcomes, strict=True)))
         for event, outcome in zip(events, outcomes, strict=True):
             if event.type in _ARRIVALS and outcome is Outcome.APPLIED:
                 self._devices.after_arrival(event.session_id)

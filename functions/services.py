@@ -11,6 +11,7 @@ from functions.links import Links
 from functions.node_reports import NodeReports
 from functions.sessions import Sessions
 from functions.stream_places import StreamPlaces
+from storage.audit import AuditLog
 from storage.clock import Clock
 from storage.database import Database
 from storage.deliveries import Deliveries
@@ -29,7 +30,7 @@ class Services:
     clock: Clock
     database: Database
     workspaces: Workspaces
-    """`get(workspace_id) -> Workspace` (name); `authenticate(key)`."""
+    """`get(workspace_id) -> Workspace` (name, look, who may frame its pages); `keys`."""
     registry: Registry
     """Reads sessions; applies events."""
     sessions: Sessions
@@ -44,6 +45,7 @@ class Services:
     stream_places: StreamPlaces
     endpoints: Endpoints
     replays: Replays
+    audit: AuditLog
 
     def close(self) -> None:
         """Close every connection; twice is fine."""

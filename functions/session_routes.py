@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from functools import partial
+from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
-from functions.auth import current_workspace
+from functions.auth import current_key, current_workspace
 from functions.bodies import read_body
 from functions.paging import check_parameters, read_cursor, read_limit, refuse, to_cursor
 from functions.phone_numbers import normalise
@@ -19,6 +19,7 @@ from functions.qr_image import qr_png, qr_svg
 from functions.services import Services
 from functions.session_requests import NewSession, Nothing, PairingRequest
 from functions.session_wire import etag_of, session_to_wire
+from storage.api_keys import Scope
 from storage.errors import InvalidPhone, NotFound
 from storage.idempotency import IdempotencyKey
 from storage.ids import is_id
@@ -88,20 +89,15 @@ class _Routes:
             current_workspace().id, _filter(), before=before, limit=limit + 1
         )
         more, sessions = len(sessions) > limit, sessions[:limit]
-        wire = partial(
-            session_to_wire,
-            links=self._services.links,
-            public_url=self._services.config.public_url,
-            now=self._services.clock.now(),
-        )
+        now = self._services.clock.now()
         return jsonify(
-            sessions=[wire(session) for session in sessions],
+            sessions=[self._wire(session, now) for session in sessions],
             next_cursor=to_cursor(sessions[-1].id) if more else None,
         )
 
     def show(self, session_id: str) -> Response:
         session = self._session(session_id)
-        etag = etag_of(session, self._services.clock.now())
+        etag = self._etag(session, self._services.clock.now())
         if request.if_none_match.contains(etag):
             return Response(status=304, headers={"ETag": f'"{etag}"', "Cache-Control": "private, no-cache"})
         return self._answer(session)
@@ -174,12 +170,27 @@ class _Routes:
 
     def _answer(self, session: Session, status: int = 200) -> Response:
         now = self._services.clock.now()
-        wire = session_to_wire(session, self._services.links, self._services.config.public_url, now)
-        response = jsonify(wire)
+        response = jsonify(self._wire(session, now))
         response.status_code = status
-        response.headers["ETag"] = f'"{etag_of(session, now)}"'
+        response.headers["ETag"] = f'"{self._etag(session, now)}"'
         response.headers["Cache-Control"] = "private, no-cache"
         return response
+
+    def _wire(self, session: Session, now: datetime) -> dict[str, Any]:
+        """What this key may see of it."""
+        wire = session_to_wire(session, self._services.links, self._services.config.public_url, now)
+        return wire if _may_link() else {**wire, **_NO_WAYS_IN}
+
+    def _etag(self, session: Session, now: datetime) -> str:
+        return etag_of(session, now) + ("" if _may_link() else "-r")
+
+
+_NO_WAYS_IN = {"link_url": None, "qr": None, "pairing_code": None}
+"""Whoever has one of these can link an account of their own."""
+
+
+def _may_link() -> bool:
+    return current_key().allows(Scope.SESSIONS)
 
 
 def _picture(content: bytes | str, mimetype: str) -> Response:

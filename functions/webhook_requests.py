@@ -86,6 +86,7 @@ def _moment(text: str) -> str:
 Events = Annotated[list[str], AfterValidator(_events)]
 Headers = Annotated[dict[str, str], AfterValidator(_headers)]
 Id = Annotated[str, StringConstraints(min_length=1, max_length=100)]
+Moment = Annotated[str, AfterValidator(_moment)]
 
 
 def check_address(url: str, allowed: frozenset[str]) -> None:
@@ -128,7 +129,7 @@ class Replay(Body):
     """Body of POST /api/deliveries/retry: at least one of the two."""
 
     endpoint_id: Id | None = None
-    since: Annotated[str, AfterValidator(_moment)] | None = None
+    since: Moment | None = None
 
     @property
     def since_moment(self) -> datetime | None:

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
 import click
 
+from storage.cli_audit import audit, operator_did
+from storage.cli_keys import keys
 from storage.cli_output import as_json, print_rows
 from storage.cli_registry import open_registry
 from storage.cli_registry_copy import registry
@@ -24,6 +28,7 @@ from storage.duplicates import DuplicatePolicy
 from storage.endpoints import Endpoints
 from storage.errors import LinkpoolError
 from storage.logs import mask_phone
+from storage.page_settings import logo_origin
 from storage.registry import Registry
 from storage.workspaces import Workspace, Workspaces
 
@@ -32,6 +37,10 @@ def _name(_: click.Context, __: click.Parameter, value: str) -> str:
     if not value.strip() or len(value) > 200 or not value.isprintable():
         raise click.BadParameter("a name has 1 to 200 printable characters")
     return value
+
+
+def _name_if_given(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    return None if value is None else _name(context, parameter, value)
 
 
 def _url(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
@@ -52,6 +61,7 @@ _POLICIES = click.Choice([policy.value for policy in DuplicatePolicy])
 _DUPLICATES = (
     "What happens when an account is linked again: the older link ends, both stay, or the newer ends."
 )
+_LISTS = 'Give it once for each; together they replace the list; "" empties it.'
 
 
 @click.group()
@@ -71,8 +81,9 @@ def workspaces() -> None:
 @as_json
 def create_workspace(name: str, webhook_url: str | None, duplicates: str, as_json: bool) -> None:
     """Make a workspace; print its key and its webhook secret, for the only time."""
-    with open_registry() as database:
+    with open_registry() as database, database.transaction():
         new = Workspaces(database, SystemClock()).create(name, webhook_url, DuplicatePolicy(duplicates))
+        operator_did(database, "workspace.create", new.workspace.id)
     secrets = {
         "workspace_id": new.workspace.id,
         "api_key": new.api_key,
@@ -97,15 +108,40 @@ def list_workspaces(as_json: bool) -> None:
 
 @workspaces.command("set")
 @click.argument("workspace_id")
-@click.option("--duplicates", type=_POLICIES, required=True, help=_DUPLICATES)
+@click.option("--name", callback=_name_if_given, help="What it is called on hosted pages.")
+@click.option("--duplicates", type=_POLICIES, help=_DUPLICATES)
+@click.option("--accent-color", help='Of hosted pages, as #rrggbb; "" for ours.')
+@click.option("--logo-url", help='Shown on hosted pages, from a --logo-origin; "" for none.')
+@click.option("--logo-origin", "logo_origins", multiple=True, help=f"Where a logo may come from. {_LISTS}")
+@click.option("--allow-origin", "allowed_origins", multiple=True, help=f"Who may frame pages. {_LISTS}")
 @as_json
-def set_workspace(workspace_id: str, duplicates: str, as_json: bool) -> None:
-    """Change a workspace, from its next link on."""
-    with open_registry() as database:
-        changed = Workspaces(database, SystemClock()).set_duplicate_policy(
-            workspace_id, DuplicatePolicy(duplicates)
+def set_workspace(workspace_id: str, as_json: bool, **given: Any) -> None:
+    """Change a workspace, from its next link on; what is not given stays."""
+    wanted = {name: value for name, value in given.items() if value not in {None, ()}}
+    if not wanted:
+        raise click.UsageError("say what to change; --help lists it")
+    changes = {name: _cleared(value) for name, value in wanted.items()}
+    if "duplicates" in changes:
+        changes["duplicate_policy"] = DuplicatePolicy(changes.pop("duplicates"))
+    with open_registry() as database, database.transaction():
+        changed = Workspaces(database, SystemClock()).change(
+            workspace_id, lambda before: _without_foreign_logo(replace(before, **changes), changes)
         )
+        operator_did(database, "workspace.change", workspace_id)
     print_rows([_workspace(changed)], as_json)
+
+
+def _cleared(value: Any) -> Any:
+    """An empty text takes a setting away, alone or as the one member of a list."""
+    return None if value == "" else () if value == ("",) else value
+
+
+def _without_foreign_logo(workspace: Workspace, changes: Mapping[str, Any]) -> Workspace:
+    """A logo goes with the origin that it came from, unless it is being set."""
+    url = workspace.logo_url
+    if url is None or "logo_url" in changes or logo_origin(url) in workspace.logo_origins:
+        return workspace
+    return replace(workspace, logo_url=None)
 
 
 def _workspace(one: Workspace) -> dict[str, Any]:
@@ -113,32 +149,12 @@ def _workspace(one: Workspace) -> dict[str, Any]:
         "id": one.id,
         "name": one.name,
         "duplicates": one.duplicate_policy.value,
+        "accent_color": one.accent_color,
+        "logo_url": one.logo_url,
+        "logo_origins": " ".join(one.logo_origins),
+        "allowed_origins": " ".join(one.allowed_origins),
         "created_at": to_wire(one.created_at),
     }
-
-
-@cli.group()
-def keys() -> None:
-    """API keys."""
-
-
-@keys.command("create")
-@click.argument("workspace_id")
-@as_json
-def create_key(workspace_id: str, as_json: bool) -> None:
-    """Another key for a workspace; printed for the only time."""
-    with open_registry() as database:
-        key = Workspaces(database, SystemClock()).create_key(workspace_id)
-    click.echo(json.dumps({"api_key": key}) if as_json else key)
-
-
-@keys.command("revoke")
-@click.argument("prefix")
-def revoke_key(prefix: str) -> None:
-    """End the key lp_PREFIX_…, at once."""
-    with open_registry() as database:
-        Workspaces(database, SystemClock()).revoke_key(prefix)
-    click.echo(f"revoked {prefix}")
 
 
 @cli.group()
@@ -174,9 +190,11 @@ def list_endpoints(as_json: bool) -> None:
 @click.argument("url", callback=_url)
 def add_endpoint(workspace_id: str, url: str) -> None:
     """Send a workspace's events to this address, too."""
-    with open_registry() as database:
+    with open_registry() as database, database.transaction():
         Workspaces(database, SystemClock()).get(workspace_id)
-        click.echo(Endpoints(database, SystemClock()).add(workspace_id, url).id)
+        endpoint = Endpoints(database, SystemClock()).add(workspace_id, url)
+        operator_did(database, "webhooks.create", workspace_id, endpoint_id=endpoint.id)
+    click.echo(endpoint.id)
 
 
 @webhooks.command("enable")
@@ -200,10 +218,11 @@ def enable_endpoint(endpoint_id: str) -> None:
 @as_json
 def rotate_secret(workspace_id: str, overlap_hours: int, as_json: bool) -> None:
     """A new webhook secret for a workspace; printed for the only time."""
-    with open_registry() as database:
+    with open_registry() as database, database.transaction():
         new = Workspaces(database, SystemClock()).rotate_webhook_secret(
             workspace_id, timedelta(hours=overlap_hours)
         )
+        operator_did(database, "webhooks.rotate_secret", workspace_id)
     click.echo(json.dumps({"webhook_secret": new.webhook_secret}) if as_json else new.webhook_secret)
 
 
@@ -251,6 +270,8 @@ def list_sessions(workspace_id: str | None, limit: int, as_json: bool) -> None:
 
 
 cli.add_command(registry)
+cli.add_command(keys)
+cli.add_command(audit)
 cli.add_command(snapshots)
 
 

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from storage.attempts import Tried
+from storage.audit_deed import concerns
 from storage.circuit import FAILURES_TO_OPEN, Circuit, is_failure
 from storage.clock import Clock, from_wire, to_wire
 from storage.database import Database
@@ -90,6 +91,7 @@ class Endpoints:
         with self._database.transaction():
             self._database.one("hold_workspace", id=workspace_id)
             self._refuse_twin(workspace_id, session_id, url, endpoint_id)
+            concerns(endpoint_id=endpoint_id)
             self._database.run(
                 "insert_endpoint",
                 id=endpoint_id,

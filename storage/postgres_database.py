@@ -23,6 +23,7 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
 from psycopg.types.numeric import FloatLoader
 
+from storage import audit_deed
 from storage.clock import SystemClock, to_wire
 from storage.connections import Connections, NoConnection
 from storage.errors import RegistryError, RegistryUnavailable
@@ -151,8 +152,10 @@ class PostgresDatabase:
             self._local.connection = connection
             try:
                 yield
+                audit_deed.write_before_commit()
                 with _typed():
                     connection.execute("COMMIT")
+                audit_deed.committed()
             except BaseException:
                 with suppress(psycopg.Error):
                     connection.execute("ROLLBACK")

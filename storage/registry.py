@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from storage.audit_deed import concerns
 from storage.chats import Chat, ChatTable
 from storage.clock import Clock
 from storage.database import Database
@@ -68,6 +69,7 @@ class Registry:
                 if earlier is not None:
                     return self.sessions.get(earlier), False
             self.sessions.insert(session)
+            concerns(session_id=session.id)
             if idempotency is not None:
                 self._keys.remember(session.workspace_id, idempotency, session.id)
             created = self.sessions.get(session.id)

@@ -20,6 +20,7 @@ from typing import Any
 import sqlite_utils
 from sqlite_utils.migrations import Migrations
 
+from storage import audit_deed
 from storage.database import sqlite_path
 from storage.errors import ConfigError, RegistryError
 from storage.queries import MIGRATIONS, QUERIES
@@ -117,10 +118,12 @@ class SqliteDatabase:
             self._patiently(connection, "BEGIN IMMEDIATE")
             try:
                 yield
+                audit_deed.write_before_commit()
             except BaseException:
                 connection.rollback()  # nothing to do when the error has ended the transaction itself
                 raise
             connection.execute("COMMIT")
+            audit_deed.committed()
 
     def hold(self, name: str) -> None:
         """Every writer holds everything."""

@@ -1,27 +1,26 @@
-"""Workspaces: the customers of the backend, their API keys and where they want their webhooks.
+"""Workspaces: the customers of the backend, how their pages look and where they want their webhooks.
 
-Rule: an API key and a webhook secret leave this module readable once, when they are made.
+Rule: a webhook secret leaves this module readable once, when it is made.
 """
 
 from __future__ import annotations
 
 import base64
+import json
 import secrets
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from storage.api_keys import ApiKey, hash_secret, make_key, show_key, split_key
+from storage.api_key_table import ApiKeys
 from storage.clock import Clock, from_wire, to_wire
 from storage.database import Database
 from storage.duplicates import DuplicatePolicy
 from storage.endpoints import Endpoints
 from storage.errors import NotFound
 from storage.ids import new_id
-
-LAST_USED_PRECISION = timedelta(minutes=1)
-"""Nobody needs to know more exactly when a key was used, and every write costs the write lock."""
+from storage.page_settings import read_color, read_logo, read_origins
 
 WEBHOOK_SECRET_BYTES = 32
 
@@ -36,6 +35,11 @@ class Workspace:
     created_at: datetime
     duplicate_policy: DuplicatePolicy = DuplicatePolicy.REPLACE
     """What happens when an account is linked that is linked already."""
+    accent_color: str | None = None
+    """Of buttons and marks on hosted pages, #rrggbb."""
+    logo_url: str | None = None
+    logo_origins: tuple[str, ...] = ()
+    """Where a logo may come from; the operator's word."""
     allowed_origins: tuple[str, ...] = ()
     """Who may show the workspace's hosted pages in a frame, and is told there how they stand."""
 
@@ -47,6 +51,10 @@ class Workspace:
             webhook_secret=row["webhook_secret"],
             created_at=from_wire(row["created_at"]),
             duplicate_policy=DuplicatePolicy(row["duplicate_policy"]),
+            accent_color=row["accent_color"],
+            logo_url=row["logo_url"],
+            logo_origins=tuple(json.loads(row["logo_origins"])),
+            allowed_origins=tuple(json.loads(row["allowed_origins"])),
         )
 
 
@@ -72,6 +80,7 @@ class Workspaces:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
+        self.keys = ApiKeys(database, clock)
 
     def create(
         self,
@@ -79,7 +88,7 @@ class Workspaces:
         webhook_url: str | None = None,
         duplicate_policy: DuplicatePolicy = DuplicatePolicy.REPLACE,
     ) -> NewWorkspace:
-        """A new workspace with its first key."""
+        """A new workspace with its first key, which may do everything."""
         now = self._clock.now()
         workspace = Workspace(
             id=new_id(now),
@@ -99,7 +108,7 @@ class Workspaces:
             )
             if webhook_url is not None:
                 self.add_endpoint(workspace.id, webhook_url)
-            return NewWorkspace(workspace=workspace, api_key=self.create_key(workspace.id))
+            return NewWorkspace(workspace=workspace, api_key=self.keys.create(workspace.id).api_key)
 
     def bring_back(self, workspace_id: str, name: str) -> Workspace:
         """A workspace whose row was lost: its id again, and a new webhook secret. It has no key yet."""
@@ -129,57 +138,27 @@ class Workspaces:
         """Every workspace, oldest first."""
         return [Workspace.from_row(row) for row in self._database.all("workspaces")]
 
-    def set_duplicate_policy(self, workspace_id: str, policy: DuplicatePolicy) -> Workspace:
-        """From the next link on; what is linked twice already stays so. Raises NotFound."""
+    def change(self, workspace_id: str, change: Callable[[Workspace], Workspace]) -> Workspace:
+        """Change its name, policy, look or origins. Raises NotFound, BadSetting."""
         with self._database.transaction():
-            self._database.run("set_duplicate_policy", id=workspace_id, duplicate_policy=policy.value)
+            if self._database.one("hold_workspace", id=workspace_id) is None:
+                raise NotFound(f"there is no workspace {workspace_id}")
+            after = change(self.get(workspace_id))
+            self._database.run(
+                "save_workspace",
+                id=workspace_id,
+                name=after.name,
+                duplicate_policy=after.duplicate_policy.value,
+                accent_color=None if after.accent_color is None else read_color(after.accent_color),
+                logo_url=None if after.logo_url is None else read_logo(after.logo_url, after.logo_origins),
+                logo_origins=json.dumps(read_origins(after.logo_origins, "logo_origins")),
+                allowed_origins=json.dumps(read_origins(after.allowed_origins, "allowed_origins")),
+            )
             return self.get(workspace_id)
 
-    def create_key(self, workspace_id: str) -> str:
-        """Another key for a workspace; the only time it can be read. Raises NotFound."""
-        self.get(workspace_id)
-        prefix, secret = make_key()
-        with self._database.transaction():
-            self._database.run(
-                "insert_api_key",
-                prefix=prefix,
-                workspace_id=workspace_id,
-                secret_sha256=hash_secret(secret),
-                created_at=to_wire(self._clock.now()),
-            )
-        return show_key(prefix, secret)
-
-    def revoke_key(self, prefix: str) -> None:
-        """End a key at once. Raises NotFound."""
-        with self._database.transaction():
-            if not self._database.run("revoke_api_key", prefix=prefix, now=to_wire(self._clock.now())):
-                raise NotFound(f"there is no key {prefix} that is not revoked already")
-
-    def authenticate(self, key: str) -> Workspace | None:
-        """Whose key this is; None when it is nobody's or revoked."""
-        parts = split_key(key)
-        if parts is None:
-            return None
-        row = self._database.one("api_key", prefix=parts[0])
-        if row is None:
-            return None
-        api_key = ApiKey.from_row(row)
-        if not api_key.opens_with(parts[1]) or api_key.revoked_at is not None:
-            return None
-        self._touch(api_key)
-        return self.get(api_key.workspace_id)
-
-    def _touch(self, api_key: ApiKey) -> None:
-        now = self._clock.now()
-        stale_before = now - LAST_USED_PRECISION
-        if api_key.last_used_at is None or api_key.last_used_at < stale_before:
-            with self._database.transaction():
-                self._database.run(
-                    "touch_api_key",
-                    prefix=api_key.prefix,
-                    now=to_wire(now),
-                    stale_before=to_wire(stale_before),
-                )
+    def set_duplicate_policy(self, workspace_id: str, policy: DuplicatePolicy) -> Workspace:
+        """From the next link on; what is linked twice already stays so. Raises NotFound."""
+        return self.change(workspace_id, lambda workspace: replace(workspace, duplicate_policy=policy))
 
     def add_endpoint(self, workspace_id: str, url: str, session_id: str | None = None) -> str:
         """Send this workspace's events (of one session) there, too: all of them, and nothing beside."""

@@ -290,9 +290,11 @@ DELETE FROM idempotency_keys WHERE created_at <= :oldest;
 INSERT INTO workspaces (id, name, webhook_secret, created_at, duplicate_policy)
 VALUES (:id, :name, :webhook_secret, :created_at, :duplicate_policy);
 
--- name: set_duplicate_policy
--- What a workspace wants of an account that is linked twice, from the next link on.
-UPDATE workspaces SET duplicate_policy = :duplicate_policy WHERE id = :id;
+-- name: save_workspace
+-- A workspace after a change of what it is called, wants and looks like.
+UPDATE workspaces SET name = :name, duplicate_policy = :duplicate_policy, accent_color = :accent_color,
+    logo_url = :logo_url, logo_origins = :logo_origins, allowed_origins = :allowed_origins
+WHERE id = :id;
 
 -- name: workspace_by_id
 -- A workspace.
@@ -310,8 +312,8 @@ SELECT * FROM workspaces ORDER BY id;
 
 -- name: insert_api_key
 -- A new key; only the hash of its secret.
-INSERT INTO api_keys (prefix, workspace_id, secret_sha256, created_at)
-VALUES (:prefix, :workspace_id, :secret_sha256, :created_at);
+INSERT INTO api_keys (prefix, workspace_id, secret_sha256, created_at, name, scopes, expires_at)
+VALUES (:prefix, :workspace_id, :secret_sha256, :created_at, :name, :scopes, :expires_at);
 
 -- name: api_key
 -- A key by its readable part.
@@ -325,6 +327,23 @@ WHERE prefix = :prefix AND (last_used_at IS NULL OR last_used_at < :stale_before
 -- name: revoke_api_key
 -- End a key.
 UPDATE api_keys SET revoked_at = :now WHERE prefix = :prefix AND revoked_at IS NULL;
+
+-- name: replace_api_key
+-- Another key takes the place of this one, which works until then.
+UPDATE api_keys SET replaced_by = :replaced_by, expires_at = :expires_at WHERE prefix = :prefix;
+
+-- name: api_keys_of_workspace
+-- One page of a workspace's keys, the newest first, ended ones as well.
+SELECT * FROM api_keys
+WHERE workspace_id = :workspace_id
+  AND (:created_at IS NULL OR created_at < :created_at OR (created_at = :created_at AND prefix < :prefix))
+ORDER BY created_at DESC, prefix DESC
+LIMIT :limit;
+
+-- name: active_api_keys
+-- The keys of a workspace that open something.
+SELECT * FROM api_keys
+WHERE workspace_id = :workspace_id AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > :now);
 
 -- ── nodes ────────────────────────────────────────────────────────────────────────────────────────
 
@@ -633,3 +652,40 @@ DELETE FROM endpoints WHERE id IN (
       AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.endpoint_id = e.id)
     LIMIT :limit)
   AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.endpoint_id = endpoints.id);
+
+-- ── audit ────────────────────────────────────────────────────────────────────────────────────────
+
+-- name: insert_audit
+-- Who did what.
+INSERT INTO audit (id, at, workspace_id, actor_kind, actor, action, subjects, outcome, code, request_id, address)
+VALUES (:id, :at, :workspace_id, :actor_kind, :actor, :action, :subjects, :outcome, :code, :request_id, :address);
+
+-- name: correct_audit
+-- It was begun and went wrong.
+UPDATE audit SET outcome = :outcome, code = :code WHERE id = :id;
+
+-- name: audit_of_workspace
+-- One page of a workspace's audit log, newest first. Filters that are null do not filter.
+SELECT * FROM audit
+WHERE workspace_id = :workspace_id
+  AND (:before IS NULL OR id < :before)
+  AND (:actor IS NULL OR actor = :actor)
+  AND (:action IS NULL OR action = :action)
+  AND (:since IS NULL OR at >= :since)
+  AND (:until IS NULL OR at < :until)
+ORDER BY id DESC
+LIMIT :limit;
+
+-- name: audit_export
+-- A stretch of everybody's audit log, or of one workspace's, oldest first.
+SELECT * FROM audit
+WHERE id > :after
+  AND (:workspace_id IS NULL OR workspace_id = :workspace_id)
+  AND (:since IS NULL OR at >= :since)
+  AND (:until IS NULL OR at < :until)
+ORDER BY id
+LIMIT :limit;
+
+-- name: prune_audit
+-- Forget what is older than audits are kept.
+DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE at < :before ORDER BY at LIMIT :limit);

@@ -85,7 +85,7 @@ def test_the_prefix_of_a_key_opens_nothing(functions: LocalFunctions, backend: B
 
 def test_a_revoked_key_opens_nothing(functions: LocalFunctions, backend: Backend) -> None:
     assert backend.get("/api/sessions").status_code == 200
-    functions.services.workspaces.revoke_key(backend.api_key.split("_")[1])
+    functions.services.workspaces.keys.revoke(backend.api_key.split("_")[1], even_last=True)
     assert backend.get("/api/sessions").status_code == 401
 
 

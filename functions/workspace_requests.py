@@ -1,0 +1,41 @@
+"""The body that a backend sends about its workspace."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, StringConstraints
+
+from functions.bodies import Body
+from functions.session_requests import Url
+from storage.duplicates import DuplicatePolicy
+from storage.page_settings import MOST_ORIGINS
+
+
+def _name(name: str) -> str:
+    if not name.isprintable() or not name.strip():
+        raise ValueError("must be printable, and more than spaces")
+    return name
+
+
+def _duplicates(word: str) -> str:
+    if word not in set(DuplicatePolicy):
+        raise ValueError(f"must be one of {', '.join(DuplicatePolicy)}")
+    return word
+
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_name)]
+Origins = Annotated[list[Url], Field(max_length=MOST_ORIGINS)]
+
+
+class WorkspaceChange(Body):
+    """Body of PATCH /api/workspace: what is not given stays; null takes colour and logo away.
+
+    Lists are replaced whole. Forms of colours and origins are checked by `storage.page_settings`.
+    """
+
+    name: Name | None = None
+    duplicates: Annotated[str, AfterValidator(_duplicates)] | None = None
+    accent_color: Annotated[str, StringConstraints(max_length=20)] | None = None
+    logo_url: Url | None = None
+    allowed_origins: Origins | None = None
