@@ -23,6 +23,7 @@ from functions.page_content import PageContent, content_of, message_page
 from functions.page_status import facts_of, milliseconds
 from functions.page_texts import Message, PageTexts
 from functions.qr_image import qr_svg
+from functions.theme import PLAIN, Theme
 
 TEMPLATE_FOLDER = Path(__file__).parent.parent / "templates"
 TEMPLATE = "link.html"
@@ -65,12 +66,21 @@ class LinkPage:
     workspace: str
     url: str
     """Path of the page; its other addresses lie below."""
+    theme: Theme = PLAIN
+    embed: Mapping[str, Any] | None = None
+    """For the script that tells the site around the page; None where nobody may frame it."""
 
     @property
     def etag(self) -> str:
         """Stands for all that the page shows, apart from the running countdown."""
-        parts = (self.view.fingerprint(), self.texts.locale, self.workspace, BUILD)
+        parts = (self.view.fingerprint(), self.texts.locale, self.workspace, self.build)
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:20]
+
+    @property
+    def build(self) -> str:
+        """Of the page with its look: a page drawn with another one loads anew."""
+        look = f"{BUILD} {self.theme.key} {(self.embed or {}).get('origins')}"
+        return hashlib.sha256(look.encode()).hexdigest()[:12]
 
     def html(self, form: FormState, *, notice: str = "", status: int = 200) -> Response:
         """The whole page."""
@@ -79,13 +89,14 @@ class LinkPage:
             "page_url": self.url,
             "url": f"{self.url}/status",
             "etag": f'"{self.etag}"',
-            "build": BUILD,
+            "build": self.build,
             "wait_ms": facts["poll_after_ms"],
             "left_ms": milliseconds(self.view.ends_in),
             "said": content.said,
             "refresh_seconds": max(NO_SCRIPT_REFRESH_SECONDS, ceil(facts["poll_after_ms"] / 1000)),
         }
         values = self._values(content, form) | {"notice": notice, "poll": poll, "keys": self._keys(content)}
+        values["embed"] = self.embed
         return _render(values, status)
 
     def status(self) -> Response:
@@ -96,7 +107,7 @@ class LinkPage:
         body = facts_of(self.view, self.url) | {
             "page": {
                 "screen": self.view.screen,
-                "build": BUILD,
+                "build": self.build,
                 "document_title": content.document_title,
                 "classes": content.classes,
                 "said": content.said,
@@ -115,7 +126,7 @@ class LinkPage:
 
     def _values(self, content: PageContent, form: FormState) -> dict[str, Any]:
         drawn = None if content.qr_text is None else Markup(qr_svg(content.qr_text))  # noqa: S704 - ours
-        return {"texts": self.texts, "page": content, "qr_svg": drawn, "form": form}
+        return {"texts": self.texts, "page": content, "qr_svg": drawn, "form": form, "theme": self.theme}
 
     def _keys(self, content: PageContent) -> dict[str, str]:
         """A region is replaced when its key changes."""

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, request, url_for
 
+from functions.embedding import allow_embedding, embed_facts, remember_link
 from functions.link_view import Screen, view_of
 from functions.page_render import (
     HEADERS,
@@ -25,6 +26,7 @@ from functions.page_texts_en import ENGLISH
 from functions.phone_field import FieldWrong, read_phone
 from functions.problems import Problem, problem_of
 from functions.services import Services
+from functions.theme import theme_of
 from storage.errors import Conflict, PoolRefused, PoolUnreachable
 from storage.sessions import Session
 
@@ -44,6 +46,7 @@ def pages_blueprint(services: Services) -> Blueprint:
     blueprint.add_url_rule("/<token>/start", "start", routes.start, methods=["POST"])
     blueprint.add_url_rule("/<token>/refresh", "refresh", routes.refresh, methods=["POST"])
     blueprint.add_url_rule("/<token>/pairing-code", "pairing", routes.pairing_code, methods=["POST"])
+    blueprint.after_request(allow_embedding(services))
     blueprint.register_error_handler(_Refusal, lambda refusal: refusal.response())
     return blueprint
 
@@ -135,16 +138,20 @@ class _Routes:
         texts = choose_texts(CATALOGUE, [session.locale if session else None, *accepted], ENGLISH.locale)
         if session is None:
             raise _Refusal(404, "link_unknown", texts.unknown_link, texts)
+        remember_link(session)
         if self._services.links.expired(session):
             raise _Refusal(410, "link_expired", texts.expired_link, texts)
         return session, texts
 
     def _page(self, token: str, session: Session, texts: PageTexts) -> LinkPage:
+        workspace = self._services.workspaces.get(session.workspace_id)
         return LinkPage(
             view=view_of(session, self._services.clock.now()),
             texts=texts,
-            workspace=self._services.workspaces.get(session.workspace_id).name,
+            workspace=workspace.name,
             url=url_for("pages.page", token=token),
+            theme=theme_of(workspace),
+            embed=embed_facts(workspace, session),
         )
 
 
