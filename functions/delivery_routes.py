@@ -18,6 +18,7 @@ from storage.clock import to_wire
 from storage.deliveries import Delivery, DeliveryStatus
 from storage.errors import NotFound
 from storage.events import EventType
+from storage.ids import is_id
 
 
 def delivery_routes(services: Services) -> Blueprint:
@@ -40,7 +41,7 @@ class _Routes:
     def page(self) -> Response:
         check_parameters("status", "session_id", "endpoint_id", "type", "cursor", "limit")
         before, limit = read_cursor(), read_limit()
-        if before is not None and not (before.isdecimal() and len(before) < 19):
+        if before is not None and not is_id(before.removeprefix("msg_")):
             refuse("cursor", "take it from next_cursor of the page before")
         deliveries = self._services.deliveries.page(
             current_workspace().id,
@@ -48,13 +49,13 @@ class _Routes:
             endpoint_id=request.args.get("endpoint_id"),
             type_=_type(),
             status=_status(),
-            before=None if before is None else int(before),
+            before=before,
             limit=limit + 1,
         )
         more, deliveries = len(deliveries) > limit, deliveries[:limit]
         return jsonify(
             deliveries=[delivery_to_wire(delivery) for delivery in deliveries],
-            next_cursor=to_cursor(str(deliveries[-1].position)) if more else None,
+            next_cursor=to_cursor(deliveries[-1].id) if more else None,
         )
 
     def show(self, delivery_id: str) -> Response:

@@ -252,10 +252,13 @@ class Deliveries:
         endpoint_id: str | None = None,
         type_: EventType | None = None,
         status: DeliveryStatus | None = None,
-        before: int | None = None,
+        before: str | None = None,
         limit: int = 50,
     ) -> list[Delivery]:
-        """One page of a workspace's webhook log, newest first."""
+        """One page of a workspace's webhook log, newest first; `before` is the id of a delivery.
+
+        Not its position: positions are counted for all workspaces together.
+        """
         rows = self._database.all(
             "deliveries_of_workspace",
             workspace_id=workspace_id,

@@ -558,7 +558,8 @@ WHERE endpoint_id = :endpoint_id AND status = 'pending';
 SELECT d.*, e.url AS endpoint_url
 FROM deliveries d JOIN endpoints e ON e.id = d.endpoint_id
 WHERE d.workspace_id = :workspace_id
-  AND (:before IS NULL OR d.position < :before)
+  AND (:before IS NULL OR d.position < (
+    SELECT b.position FROM deliveries b WHERE b.id = :before AND b.workspace_id = :workspace_id))
   AND (:session_id IS NULL OR d.session_id = :session_id)
   AND (:endpoint_id IS NULL OR d.endpoint_id = :endpoint_id)
   AND (:type IS NULL OR d.type = :type)
