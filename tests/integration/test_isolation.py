@@ -212,6 +212,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
         crowded = new_world(directory / "crowded", stack, lambda world: made.append(settle_owner(world)))
         lonely = new_world(directory / "lonely", stack)
         owner, names, secrets = made[0]
+        come_last(owner, names, secrets)
         yield Pair(crowded, lonely, owner, names, secrets)
 
 
@@ -257,6 +258,14 @@ def settle_owner(world: World) -> tuple[Backend, dict[str, str], set[str]]:
         shown.get_json()["link_url"].rpartition("/")[2],
     }
     return owner, names, secrets
+
+
+def come_last(owner: Backend, names: dict[str, str], secrets: set[str]) -> None:
+    """Something of the owner's that is younger than all that is the stranger's."""
+    secrets.add(owner.create(reference="customer-8")["id"])
+    newest = owner.get("/api/deliveries?limit=1").get_json()["deliveries"][0]
+    secrets |= {newest["id"], newest["event_id"]}
+    names["delivery_cursor"] = cursor(newest["id"])
 
 
 def dressed(workspace: Workspace) -> Workspace:
