@@ -6,6 +6,7 @@ that anybody can make leaves none, so that nobody can fill the log with nothing 
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 
 from flask import Flask, Response, g, request
@@ -15,6 +16,8 @@ from functions.services import Services
 from storage import audit_deed
 from storage.audit import ActorKind, AuditEntry, AuditLog, AuditOutcome, mask_address
 from storage.audit_deed import Deed
+
+log = logging.getLogger(__name__)
 
 READS_OF_INTEREST = frozenset({"chats.page"})
 """Reading, but of what people wrote to each other."""
@@ -36,10 +39,13 @@ def keep_audit_trail(app: Flask, services: Services) -> None:
 
     def end(response: Response) -> Response:
         deed, entry = audit_deed.end(), g.get("audit_entry")
-        if entry is None:
-            _write_denied(audit, response)
-        elif deed is not None:
-            _finish(audit, entry, deed, response)
+        try:
+            if entry is None:
+                _write_denied(audit, response)
+            elif deed is not None:
+                _finish(audit, entry, deed, response)
+        except Exception:  # nothing was changed that could be taken back, and the caller has an answer coming
+            log.exception("audit_not_written", extra={"request_id": g.get("request_id")})
         return response
 
     app.before_request(begin)
