@@ -22,12 +22,13 @@ from werkzeug.test import TestResponse
 
 from functions.auth import GUARDS, Guard
 from storage.clock import ManualClock, to_wire
+from storage.database import Database
+from storage.sqlite_database import SqliteDatabase
 from storage.workspaces import Workspace
+from tests.fakes.databases import rows
 from tests.fakes.functions import POOL_SECRET, Backend, LocalFunctions
 from tests.fakes.pool import FakePool
 
-NOW = datetime.now(UTC)
-"""Nodes sign with the time of this machine."""
 LATER = "2030-01-01T00:00:00Z"
 EARLIER = "2020-01-01T00:00:00Z"
 
@@ -119,6 +120,7 @@ _MASKS = (
     (re.compile(r'(nonce="|nonce-)[\w-]+'), "NONCE"),
     (re.compile(r'(?<="etag": "\\")[0-9a-f]{20}|(?<=key=")[0-9a-f]{20}|(?<="key": ")[0-9a-f]{20}'), "ETAG"),
     (re.compile(r'"(expires_in_ms|left_ms|took_ms)": \d+'), "MS"),
+    (re.compile(r"\b\d+:\d\d\b"), "LEFT"),
 )
 
 _LITERAL = re.compile(r"'(?:[^']|'')*'|\b\d+\b|\bNULL\b")
@@ -151,14 +153,15 @@ class World:
     def statements(self, call: Callable[[], TestResponse]) -> tuple[TestResponse, list[str]]:
         """The answer, and every statement that it took, without its values."""
         ran: list[str] = []
-        connection = self.functions.services.database.connection
-        connection.set_trace_callback(lambda text: ran.append(_LITERAL.sub("?", " ".join(text.split()))))
+        database = self.functions.services.database
+        if isinstance(database, SqliteDatabase):  # PostgreSQL runs the same ones and does not tell
+            database.connection.set_trace_callback(lambda text: ran.append(without_values(text)))
         try:
-            answer = call()
+            return call(), ran
         finally:
-            connection.set_trace_callback(None)
+            if isinstance(database, SqliteDatabase):
+                database.connection.set_trace_callback(None)
             self.tick()
-        return answer, ran
 
 
 @dataclass
@@ -171,20 +174,24 @@ class Pair:
     names: dict[str, str]
     secrets: set[str]
 
-    def belongings(self) -> dict[str, list[tuple[Any, ...]]]:
+    def belongings(self) -> dict[str, list[dict[str, Any]]]:
         """Every row of the registry that is the owner's."""
-        connection = self.crowded.functions.services.database.connection
-        tables = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        kept = {}
-        for table in tables:
-            rows = [tuple(row) for row in connection.execute(f'SELECT * FROM "{table}"')]  # noqa: S608
-            kept[table] = [row for row in rows if any(str(value) in self.secrets for value in row)]
-        return kept
+        database = self.crowded.functions.services.database
+        return {
+            table: [
+                row
+                for row in rows(database, f'SELECT * FROM "{table}"')  # noqa: S608 - a table of ours
+                if any(str(value) in self.secrets for value in row.values())
+            ]
+            for table in tables(database)
+        }
 
 
-def new_world(directory: Path, stack: ExitStack, populate: Callable[[World], None] | None = None) -> World:
+def new_world(
+    directory: Path, stack: ExitStack, now: datetime, populate: Callable[[World], None] | None = None
+) -> World:
     directory.mkdir()
-    clock = ManualClock(NOW)
+    clock = ManualClock(now)
     functions = LocalFunctions(directory, clock)
     stack.callback(functions.close)
     pool = stack.enter_context(FakePool(POOL_SECRET))
@@ -196,7 +203,7 @@ def new_world(directory: Path, stack: ExitStack, populate: Callable[[World], Non
     world.tick()
     if populate is not None:
         populate(world)
-    clock.advance(NOW + timedelta(seconds=1) - clock.now())
+    clock.advance(now + timedelta(seconds=1) - clock.now())
     pool._phones.clear()
     world.linked = world.link(world.stranger)
     world.tick()
@@ -208,9 +215,10 @@ def new_world(directory: Path, stack: ExitStack, populate: Callable[[World], Non
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     directory = tmp_path_factory.mktemp("worlds")
     made: list[tuple[Backend, dict[str, str], set[str]]] = []
+    now = datetime.now(UTC)  # nodes sign with the time of this machine
     with ExitStack() as stack:
-        crowded = new_world(directory / "crowded", stack, lambda world: made.append(settle_owner(world)))
-        lonely = new_world(directory / "lonely", stack)
+        crowded = new_world(directory / "crowded", stack, now, lambda world: made.append(settle_owner(world)))
+        lonely = new_world(directory / "lonely", stack, now)
         owner, names, secrets = made[0]
         come_last(owner, names, secrets)
         yield Pair(crowded, lonely, owner, names, secrets)
@@ -280,6 +288,17 @@ def dressed(workspace: Workspace) -> Workspace:
 
 def cursor(position: str) -> str:
     return base64.urlsafe_b64encode(position.encode()).rstrip(b"=").decode()
+
+
+def tables(database: Database) -> list[str]:
+    catalogue = "SELECT tablename AS name FROM pg_tables WHERE schemaname = current_schema()"
+    if isinstance(database, SqliteDatabase):
+        catalogue = "SELECT name FROM sqlite_master WHERE type = 'table'"
+    return [row["name"] for row in rows(database, catalogue)]
+
+
+def without_values(statement: str) -> str:
+    return _LITERAL.sub("?", " ".join(statement.split()))
 
 
 def masked(text: str) -> str:
