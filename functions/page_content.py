@@ -97,6 +97,7 @@ def content_of(view: LinkView, texts: PageTexts, *, workspace: str, page_url: st
         "workspace": workspace,
         "phone": spaced(session.pairing_phone_number if screen is Screen.CODE else session.phone_number)
         or "",
+        "ending": "…",
     }
     return PageContent(
         document_title=f"{message.title} · {workspace}",

@@ -13,6 +13,10 @@ ENGLISH = PageTexts(
     direction="ltr",
     asks="{workspace} asks to link your WhatsApp. You can undo this on your phone.",
     about="Your WhatsApp link with {workspace}",
+    means="Linking adds {workspace} to the linked devices of your WhatsApp. A linked device can read and "
+    "send messages for you, as WhatsApp Web does, until you remove it.",
+    expects="Use the WhatsApp whose number ends in {ending}.",
+    remove_later="To undo this one day: in WhatsApp, open Linked devices, tap the device, then Log out.",
     screens={
         Screen.NOT_STARTED: Message(
             "Link your WhatsApp",
@@ -63,12 +67,12 @@ ENGLISH = PageTexts(
         ),
     },
     phases={
-        Phase.LAUNCHING: "Starting a browser for you.",
-        Phase.LOADING: "Opening WhatsApp Web.",
-        Phase.WAITING_FOR_QR: "WhatsApp is preparing your code.",
+        Phase.LAUNCHING: "Starting a browser for you. This takes a few seconds.",
+        Phase.LOADING: "Opening WhatsApp Web. This takes a few seconds.",
+        Phase.WAITING_FOR_QR: "WhatsApp is preparing your code. Nearly there.",
         Phase.WAITING_FOR_SCAN: "Waiting for your phone.",
-        Phase.LINKING: "WhatsApp is linking this device.",
-        Phase.SYNCING: "WhatsApp is syncing with your phone. Keep it online.",
+        Phase.LINKING: "WhatsApp is linking this device. Keep your phone online.",
+        Phase.SYNCING: "WhatsApp is syncing with your phone. Keep it online; this may take a minute.",
         Phase.READING_PHONE: "Reading your phone number.",
     },
     reasons={
@@ -135,6 +139,14 @@ ENGLISH = PageTexts(
             "This number is linked to {workspace} already.",
             "To link another number, ask for a new code.",
         ),
+        ReasonCode.WRONG_NUMBER: Explanation(
+            "{workspace} waits for another number, so this account was logged out again at once.",
+            "Take the phone whose number ends in {ending}, and ask for a new code.",
+        ),
+        ReasonCode.ACCOUNT_RESTRICTED: Explanation(
+            "WhatsApp has restricted this account, and does not let it use linked devices for now.",
+            "Open WhatsApp on your phone to see why and until when. Then ask for a new code.",
+        ),
     },
     unknown_reason=Explanation("Something went wrong on our side.", _ASK_AGAIN),
     scan_steps=(
@@ -147,6 +159,16 @@ ENGLISH = PageTexts(
         "Tap Menu ⋮ on Android or Settings on iPhone, then Linked devices.",
         "Tap Link a device, then Link with phone number instead, and type the code.",
     ),
+    help_summary="My phone does not accept it",
+    help_lines=(
+        "It says that you have too many linked devices: WhatsApp allows four. In Linked devices, log one "
+        "out, then try again.",
+        "It says that you cannot link devices now: WhatsApp has restricted the account for a while. Only "
+        "WhatsApp can lift this; try again later.",
+        "It asks for a fingerprint, face or passkey: that is WhatsApp protecting you. Confirm it on your own "
+        "phone.",
+        "Nothing happens: see that the phone is online and WhatsApp up to date.",
+    ),
     qr_label="QR code to scan with WhatsApp on your phone",
     qr_ends="Valid for {time}",
     code_ends="Valid for {time}",
@@ -154,25 +176,36 @@ ENGLISH = PageTexts(
     qr_renewing="Getting a new code",
     queue_position="Your place in line: {position}",
     queue_wait="About {time} to go",
+    takes_longer="This takes longer than usual. We go on trying; keep this page open, or come back later.",
     start="Show the code",
     new_qr="Get a new code",
     back_to="Back to {workspace}",
+    returning="Taking you back to {workspace} in {time}",
+    stay="Stay here",
+    by_phone=Message(
+        "Link with your phone number", "You get a code to type in WhatsApp on this phone; nothing to scan."
+    ),
+    show_qr="Show a QR code instead",
+    copy_code="Copy the code",
+    code_copied="Copied",
     pairing_summary="Link with phone number instead",
     pairing_hint="No second screen? Get a code to type in WhatsApp on this phone.",
+    pairing_country="Country",
+    pairing_number="WhatsApp number",
     pairing_field="WhatsApp number, with country code",
     pairing_example="+44 7400 123456",
     pairing_submit="Get a code",
     pairing_again="Use another number",
-    pairing_stop="Back to the QR code",
     phone_missing="Enter the number of your WhatsApp.",
     phone_without_country="Start with + and the country code, as in +44 7400 123456.",
     phone_wrong="This is no complete phone number. Check the country code and the digits.",
+    phone_not_expected="{workspace} waits for another number, one that ends in {ending}.",
     busy="That could not be done just now. Wait a few seconds and try again.",
     retrying="No connection. Trying again; what you see may be out of date.",
     refreshes_itself="This page refreshes itself every few seconds.",
     unknown_link=Message(
         "No such link",
-        "Nothing is to be found at this address.",
+        "It was replaced by a newer one, or the address is not complete.",
         "Check that you opened the whole address, or ask whoever sent it for a new link.",
     ),
     expired_link=Message(
@@ -180,6 +213,23 @@ ENGLISH = PageTexts(
         "For your safety, a link works only for a limited time.",
         "Ask whoever sent it for a new link.",
     ),
+    revoked_link=Message(
+        "This link was ended",
+        "{workspace} has ended this link before it was used.",
+        "If you still want to link your WhatsApp, ask {workspace} for a new link.",
+    ),
+    finished_link=Message(
+        "WhatsApp is linked",
+        "This link has done its work, and is closed for your safety.",
+        "You can close this page. What is linked you see in WhatsApp, under Linked devices.",
+    ),
+    other_browser=Message(
+        "Opened in another browser",
+        "For your safety, a link works only in the browser that opened it first.",
+        "Go on there, or ask {workspace} for a new link and open it here. If this is the same browser, let "
+        "it keep cookies for this page.",
+    ),
+    card=Message("Link your WhatsApp with {workspace}", "Open this page to link your WhatsApp."),
     foreign_form=Message(
         "Not from this page",
         "The request came from another website and was not carried out.",

@@ -64,6 +64,8 @@ class ReasonCode(StrEnum):
     MEMORY_LIMIT = "memory_limit"
     REQUESTED = "requested"
     DUPLICATE = "duplicate"
+    WRONG_NUMBER = "wrong_number"
+    ACCOUNT_RESTRICTED = "account_restricted"
 
 
 class Wanted(StrEnum):

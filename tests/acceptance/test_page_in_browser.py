@@ -165,7 +165,7 @@ def test_everything_works_without_script(site: PageSite, open_page: Open) -> Non
     assert read_qr(page) == REF
     page.get_by_role("link", name="Link with phone number instead").click()
     expect(page.get_by_label("WhatsApp number")).to_be_visible()
-    page.get_by_role("link", name="Back to the QR code").click()
+    page.get_by_role("link", name="Show a QR code instead").click()
     site.is_linked(session)
     expect(page.locator("#phone-number")).to_have_text("+62 812-3456-7890", timeout=8000)
 

@@ -157,8 +157,9 @@ def test_every_reason_is_told_in_words_with_a_next_step(site: PageSite, reason: 
     site.happens(session, EventType.SESSION_FAILED, reason_code=reason.value, message="internal detail")
     html = unescape(site.html(session))
     explanation = CATALOGUE["en"].reasons[reason]
-    assert explanation.what.replace("{workspace}", "Harbour & Sons") in html
-    assert explanation.next_step.replace("{workspace}", "Harbour & Sons") in html
+    names = {"workspace": "Harbour & Sons", "ending": "…"}
+    assert explanation.what.format_map(names) in html
+    assert explanation.next_step.format_map(names) in html
     assert f'action="{site.path(session)}/refresh"' in html
     assert "internal detail" not in html
     assert site.status(session)["poll_after_ms"] >= 5000
