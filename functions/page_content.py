@@ -5,9 +5,9 @@ Rule: what is not in `PageContent` cannot be on the page; the template chooses n
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 from datetime import timedelta
-from math import ceil
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -82,8 +82,9 @@ class PageContent:
 
     @property
     def said(self) -> str:
-        """What a screen reader is told when the state has changed."""
-        parts = (self.title, self.phone_number, self.text, *self.progress, self.next_step)
+        """What a screen reader is told when the state has changed. Not how it is getting on: a place in the
+        line and a phase change every second, and nobody wants to hear each."""
+        parts = (self.title, self.phone_number, self.text, self.next_step)
         return " ".join(part for part in parts if part)
 
 
@@ -93,14 +94,15 @@ def content_of(view: LinkView, texts: PageTexts, *, workspace: str, page_url: st
     message = texts.screens[screen]
     explanation = _explanation(view, texts)
     badge = _BADGES.get(screen)
+    named = isolated(workspace, texts)
+    phone = spaced(session.pairing_phone_number if screen is Screen.CODE else session.phone_number)
     names = {
-        "workspace": workspace,
-        "phone": spaced(session.pairing_phone_number if screen is Screen.CODE else session.phone_number)
-        or "",
+        "workspace": named,
+        "phone": isolated(phone or "", texts),
         "ending": "…",
     }
     return PageContent(
-        document_title=f"{message.title} · {workspace}",
+        document_title=f"{message.title} · {named}",
         workspace=workspace,
         mark=(workspace.strip() or "?")[0].upper(),
         asks=split_at(texts.asks if session.status in LINKING else texts.about, "workspace"),
@@ -114,7 +116,7 @@ def content_of(view: LinkView, texts: PageTexts, *, workspace: str, page_url: st
         qr_text=session.qr_text if screen is Screen.SCAN else None,
         code=session.pairing_code if screen is Screen.CODE else None,
         ends=_ends(view, texts),
-        left="" if view.ends_in is None else minutes_and_seconds(view.ends_in),
+        left="" if view.ends_in is None else texts.numbers.countdown(view.ends_in),
         steps=_steps(screen, texts),
         phone_number=spaced(session.phone_number) if screen in SHOWS_LINKED else None,
         return_url=web_address(session.return_url) if screen in SHOWS_LINKED else None,
@@ -135,10 +137,13 @@ def message_page(message: Message) -> PageContent:
     )
 
 
-def minutes_and_seconds(left: timedelta) -> str:
-    """As the countdown on the page writes it: 0:42."""
-    minutes, seconds = divmod(ceil(left.total_seconds()), 60)
-    return f"{minutes}:{seconds:02d}"
+def isolated(name: str, texts: PageTexts) -> str:
+    """A name inside a sentence, so that a sentence of the other direction does not take it apart: in Arabic a
+    phone number would else be read from its last group."""
+    foreign = any(unicodedata.bidirectional(letter) in {"R", "AL", "AN"} for letter in name)
+    if texts.direction == "ltr" and not foreign:
+        return name
+    return f"\N{FIRST STRONG ISOLATE}{name}\N{POP DIRECTIONAL ISOLATE}"
 
 
 def web_address(url: str | None) -> str | None:
@@ -161,10 +166,12 @@ def _progress(view: LinkView, texts: PageTexts) -> tuple[str, ...]:
         case Screen.QUEUED:
             lines = []
             if session.queue_position is not None:
-                lines.append(texts.queue_position.format(position=session.queue_position))
+                lines.append(
+                    texts.queue_position.format(position=texts.numbers.whole(session.queue_position))
+                )
             if session.queue_estimated_wait_ms:
                 wait = timedelta(milliseconds=session.queue_estimated_wait_ms)
-                lines.append(texts.queue_wait.format(time=minutes_and_seconds(wait)))
+                lines.append(texts.queue_wait.format(time=texts.numbers.about(wait)))
             return tuple(lines)
         case Screen.PREPARING:
             if session.qr_text is not None or session.phase is Phase.WAITING_FOR_SCAN:

@@ -20,6 +20,7 @@ from markupsafe import Markup
 
 from functions.link_view import LinkView
 from functions.page_content import PageContent, content_of, message_page
+from functions.page_language import menu, query_of
 from functions.page_status import facts_of, milliseconds
 from functions.page_texts import Message, PageTexts
 from functions.qr_image import qr_svg
@@ -42,6 +43,7 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Robots-Tag": "noindex, nofollow",
     "X-Content-Type-Options": "nosniff",
+    "Vary": "Accept, Accept-Language, Cookie",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Content-Security-Policy": "default-src 'none'; base-uri 'none'; frame-ancestors 'none'",
 }
@@ -69,6 +71,13 @@ class LinkPage:
     theme: Theme = PLAIN
     embed: Mapping[str, Any] | None = None
     """For the script that tells the site around the page; None where nobody may frame it."""
+    chosen: str | None = None
+    """The language in the address, when the reader chose one: it is in every further address as well, for
+    browsers that keep no cookie."""
+
+    @property
+    def query(self) -> str:
+        return query_of(self.chosen)
 
     @property
     def etag(self) -> str:
@@ -86,12 +95,13 @@ class LinkPage:
         """The whole page."""
         content, facts = self._content(), facts_of(self.view, self.url)
         poll = {
-            "page_url": self.url,
-            "url": f"{self.url}/status",
+            "page_url": self.url + self.query,
+            "url": f"{self.url}/status{query_of(self.texts.locale)}",
             "etag": f'"{self.etag}"',
             "build": self.build,
             "wait_ms": facts["poll_after_ms"],
             "left_ms": milliseconds(self.view.ends_in),
+            "digits": self.texts.numbers.digits,
             "said": content.said,
             "refresh_seconds": max(NO_SCRIPT_REFRESH_SECONDS, ceil(facts["poll_after_ms"] / 1000)),
         }
@@ -118,7 +128,7 @@ class LinkPage:
                 },
             }
         }
-        headers = HEADERS | {"ETag": f'"{self.etag}"'}
+        headers = HEADERS | {"ETag": f'"{self.etag}"', "Content-Language": self.texts.locale}
         return Response(json.dumps(body, ensure_ascii=False), 200, headers, mimetype="application/json")
 
     def _content(self) -> PageContent:
@@ -126,7 +136,15 @@ class LinkPage:
 
     def _values(self, content: PageContent, form: FormState) -> dict[str, Any]:
         drawn = None if content.qr_text is None else Markup(qr_svg(content.qr_text))  # noqa: S704 - ours
-        return {"texts": self.texts, "page": content, "qr_svg": drawn, "form": form, "theme": self.theme}
+        return {
+            "texts": self.texts,
+            "page": content,
+            "qr_svg": drawn,
+            "form": form,
+            "theme": self.theme,
+            "page_url": self.url,
+            "query": self.query,
+        }
 
     def _keys(self, content: PageContent) -> dict[str, str]:
         """A region is replaced when its key changes."""
@@ -137,9 +155,10 @@ class LinkPage:
         }
 
 
-def message_response(message: Message, texts: PageTexts, status: int) -> Response:
-    """A page that says one thing and polls nothing: no such link, expired."""
-    values = {"texts": texts, "page": message_page(message), "form": FormState(), "keys": {}, "poll": None}
+def message_response(message: Message, texts: PageTexts, status: int, url: str = "") -> Response:
+    """A page that says one thing and polls nothing: no such link, expired. Its languages are at `url`."""
+    page = message_page(message)
+    values = {"texts": texts, "page": page, "form": FormState(), "keys": {}, "poll": None, "page_url": url}
     return _render(values, status)
 
 
@@ -150,8 +169,10 @@ def svg_response(text: str) -> Response:
 
 def _render(values: Mapping[str, Any], status: int) -> Response:
     nonce = secrets.token_urlsafe(16)
-    html = render_template(TEMPLATE, nonce=nonce, **values)
-    return Response(html, status, HEADERS | {"Content-Security-Policy": _policy(nonce)}, mimetype="text/html")
+    texts: PageTexts = values["texts"]
+    html = render_template(TEMPLATE, nonce=nonce, languages=menu(texts), **values)
+    headers = HEADERS | {"Content-Security-Policy": _policy(nonce), "Content-Language": texts.locale}
+    return Response(html, status, headers, mimetype="text/html")
 
 
 def _policy(nonce: str) -> str:

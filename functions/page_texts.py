@@ -1,16 +1,17 @@
-"""What the hosted page says: the shape of a language, and the choice of one.
+"""What the hosted page says: the shape of a language.
 
 Rule: every language is one complete `PageTexts`; the type checker finds a missing text. Sentences carry
-names in braces and are built around no plural, so that a language needs no grammar rules.
+names in braces. Nothing is counted outside `numbers`, which knows the plural forms of the language.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from functions.link_view import Screen
+from functions.page_numbers import Numbers
 from storage.models import Phase, ReasonCode
 
 
@@ -37,7 +38,12 @@ class PageTexts:
     last digits of the number that the workspace expects."""
 
     locale: str
+    name: str
+    """What its speakers call it; stands in the menu of every language."""
     direction: Literal["ltr", "rtl"]
+    numbers: Numbers
+    languages: str
+    """Names the menu of languages for those who do not see it."""
 
     asks: str
     """Who asks for what, above the screens on the way to a link."""
@@ -130,12 +136,3 @@ def split_at(text: str, name: str) -> tuple[str, str]:
     if not found:
         raise ValueError(f"no {{{name}}} in {text!r}")
     return before, after
-
-
-def choose_texts(catalogue: Mapping[str, PageTexts], wishes: Iterable[str | None], default: str) -> PageTexts:
-    """The first language that we speak; `pt-BR` is answered with `pt`."""
-    for wish in wishes:
-        language = (wish or "").replace("_", "-").split("-")[0].lower()
-        if language in catalogue:
-            return catalogue[language]
-    return catalogue[default]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functions.link_view import Screen
+from functions.page_numbers import Numbers, PluralForm, one_or_more
 from functions.page_texts import Explanation, Message, PageTexts
 from storage.models import Phase, ReasonCode
 
@@ -10,7 +11,15 @@ _ASK_AGAIN = "Ask for a new code. If it happens again, tell {workspace}."
 
 ENGLISH = PageTexts(
     locale="en",
+    name="English",
     direction="ltr",
+    numbers=Numbers(
+        plural=one_or_more,
+        group=",",
+        seconds={PluralForm.ONE: "{n} second", PluralForm.OTHER: "{n} seconds"},
+        minutes={PluralForm.ONE: "{n} minute", PluralForm.OTHER: "{n} minutes"},
+    ),
+    languages="Language",
     asks="{workspace} asks to link your WhatsApp. You can undo this on your phone.",
     about="Your WhatsApp link with {workspace}",
     means="Linking adds {workspace} to the linked devices of your WhatsApp. A linked device can read and "

@@ -1,7 +1,7 @@
 """Routes of the hosted page.
 
-Rule: the token in the address is the only credential. No cookie is set or read, and a form counts only
-when it was sent from this page.
+Rule: the token in the address is the only credential. The one cookie keeps the language that was chosen,
+and a form counts only when it was sent from this page.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from flask import Blueprint, Response, request, url_for
 
 from functions.embedding import allow_embedding, embed_facts, remember_link
 from functions.link_view import Screen, view_of
+from functions.page_language import choose_texts, chosen, remember, wishes_of
 from functions.page_render import (
     HEADERS,
     TEMPLATE_FOLDER,
@@ -21,17 +22,13 @@ from functions.page_render import (
     message_response,
     svg_response,
 )
-from functions.page_texts import Message, PageTexts, choose_texts
-from functions.page_texts_en import ENGLISH
+from functions.page_texts import Message, PageTexts
 from functions.phone_field import FieldWrong, read_phone
 from functions.problems import Problem, problem_of
 from functions.services import Services
 from functions.theme import theme_of
 from storage.errors import Conflict, PoolRefused, PoolUnreachable
 from storage.sessions import Session
-
-CATALOGUE = {texts.locale: texts for texts in (ENGLISH,)}
-"""Languages of the page. A new one is a module beside `page_texts_en` and a word here."""
 
 Act = Callable[[Session, PageTexts], object]
 
@@ -61,7 +58,9 @@ class _Refusal(Exception):
     def response(self) -> Response:
         if _wants_json():
             return _problem(Problem(self._status, self._code, self._message.text))
-        return message_response(self._message, self._texts, self._status)
+        # The path names the token once; what lies below it has no page of its own to come back to.
+        url = url_for("pages.page", **(request.view_args or {}))
+        return message_response(self._message, self._texts, self._status, url)
 
 
 class _Routes:
@@ -73,7 +72,10 @@ class _Routes:
     def page(self, token: str) -> Response:
         session, texts = self._find(token)
         by_phone = request.args.get("by") == "phone"
-        return self._page(token, session, texts).html(FormState(open=by_phone))
+        response = self._page(token, session, texts).html(FormState(open=by_phone))
+        if (language := chosen(request)) is not None:
+            remember(response, language, secure=self._services.config.public_url.startswith("https:"))
+        return response
 
     def status(self, token: str) -> Response:
         session, texts = self._find(token)
@@ -129,13 +131,12 @@ class _Routes:
         if _wants_json():
             session, texts = self._find(token)
             return self._page(token, session, texts).status()
-        return Response(status=303, headers={**HEADERS, "Location": page.url})
+        return Response(status=303, headers={**HEADERS, "Location": page.url + page.query})
 
     def _find(self, token: str) -> tuple[Session, PageTexts]:
         """The session behind the address, and the reader's language. Raises _Refusal."""
         session = self._services.links.find(token)
-        accepted = [language for language, _ in request.accept_languages]
-        texts = choose_texts(CATALOGUE, [session.locale if session else None, *accepted], ENGLISH.locale)
+        texts = choose_texts(wishes_of(request, session.locale if session else None))
         if session is None:
             raise _Refusal(404, "link_unknown", texts.unknown_link, texts)
         remember_link(session)
@@ -152,6 +153,7 @@ class _Routes:
             url=url_for("pages.page", token=token),
             theme=theme_of(workspace),
             embed=embed_facts(workspace, session),
+            chosen=chosen(request),
         )
 
 

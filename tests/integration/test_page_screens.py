@@ -5,7 +5,7 @@ from html import unescape
 
 import pytest
 
-from functions.pages import CATALOGUE
+from functions.page_language import CATALOGUE
 from storage.clock import ManualClock, to_wire
 from storage.events import EventType
 from storage.models import Phase, ReasonCode
@@ -62,7 +62,7 @@ def test_queue_position_and_wait_are_shown(site: PageSite) -> None:
     site.happens(session, EventType.SESSION_QUEUED, position=3, estimated_wait_ms=9000)
     html = site.html(session)
     assert "Your place in line: 3" in html
-    assert "About 0:09 to go" in html
+    assert "About 9 seconds to go" in html
     assert site.status(session)["queue"] == {"position": 3, "estimated_wait_ms": 9000}
     assert site.status(session)["poll_after_ms"] == 1000
 
