@@ -91,7 +91,7 @@ class PageContent:
 def content_of(view: LinkView, texts: PageTexts, *, workspace: str, page_url: str) -> PageContent:
     """Put a screen into words."""
     session, screen = view.session, view.screen
-    message = texts.screens[screen]
+    message = texts.screens[Screen.SCAN if _renewing(view) else screen]
     explanation = _explanation(view, texts)
     badge = _BADGES.get(screen)
     named = isolated(workspace, texts)
@@ -174,7 +174,7 @@ def _progress(view: LinkView, texts: PageTexts) -> tuple[str, ...]:
                 lines.append(texts.queue_wait.format(time=texts.numbers.about(wait)))
             return tuple(lines)
         case Screen.PREPARING:
-            if session.qr_text is not None or session.phase is Phase.WAITING_FOR_SCAN:
+            if _renewing(view):
                 return (texts.qr_renewing,)
             return (texts.phases[session.phase or Phase.LAUNCHING],)
         case Screen.LINKING:
@@ -182,6 +182,13 @@ def _progress(view: LinkView, texts: PageTexts) -> tuple[str, ...]:
             return (texts.phases[Phase.READING_PHONE if number_missing else session.phase or Phase.LINKING],)
         case _:
             return ()
+
+
+def _renewing(view: LinkView) -> bool:
+    """One QR is over and the next one on its way: all but the QR stays as it is, and nothing is announced."""
+    session = view.session
+    shown_before = session.qr_text is not None or session.phase is Phase.WAITING_FOR_SCAN
+    return view.screen is Screen.PREPARING and shown_before
 
 
 def _steps(screen: Screen, texts: PageTexts) -> tuple[str, ...]:
