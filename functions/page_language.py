@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from flask import Request, Response
 
+from functions.page_cookies import set_page_cookie
 from functions.page_texts import PageTexts
 from functions.page_texts_ar import ARABIC
 from functions.page_texts_en import ENGLISH
@@ -18,6 +20,7 @@ from functions.page_texts_es import SPANISH
 from functions.page_texts_hi import HINDI
 from functions.page_texts_id import INDONESIAN
 from functions.page_texts_pt import PORTUGUESE
+from storage.workspaces import Workspace
 
 CATALOGUE: Mapping[str, PageTexts] = {
     texts.locale: texts for texts in (ENGLISH, INDONESIAN, PORTUGUESE, SPANISH, HINDI, ARABIC)
@@ -30,7 +33,9 @@ PARAMETER = "lang"
 """In the address: a choice made on the page."""
 COOKIE = "page_language"
 """The same choice, for the next visit; it says nothing else about the reader."""
-COOKIE_SECONDS = 365 * 24 * 3600
+COOKIE_LIFE = timedelta(days=365)
+COOKIE_PATH = "/link"
+"""Of every link: who reads one page in Hindi reads the next one so as well."""
 
 OLD_NAMES = {"in": "id"}
 """Java, and with it old Android phones, still write Indonesian so."""
@@ -89,12 +94,17 @@ def menu(texts: PageTexts) -> tuple[MenuEntry, ...]:
     )
 
 
-def remember(response: Response, locale: str, *, secure: bool) -> Response:
+def remember(response: Response, locale: str, *, workspace: Workspace, public_url: str) -> None:
     """Keep a choice for the next visit of this browser."""
-    response.set_cookie(
-        COOKIE, locale, max_age=COOKIE_SECONDS, path="/link", httponly=True, samesite="Lax", secure=secure
+    set_page_cookie(
+        response,
+        COOKIE,
+        locale,
+        workspace=workspace,
+        public_url=public_url,
+        path=COOKIE_PATH,
+        max_age=COOKIE_LIFE,
     )
-    return response
 
 
 def _parsed(tag: str) -> tuple[str, str]:

@@ -74,7 +74,8 @@ class _Routes:
         by_phone = request.args.get("by") == "phone"
         response = self._page(token, session, texts).html(FormState(open=by_phone))
         if (language := chosen(request)) is not None:
-            remember(response, language, secure=self._services.config.public_url.startswith("https:"))
+            workspace = self._services.workspaces.get(session.workspace_id)
+            remember(response, language, workspace=workspace, public_url=self._services.config.public_url)
         return response
 
     def status(self, token: str) -> Response:
