@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from functions.addresses import why_refused
 from functions.bodies import Body
 from functions.phone_numbers import normalise
 from functions.problems import FieldError, Problem
 from storage.errors import InvalidPhone
+from storage.same_account import same_account
 
 MAX_METADATA_BYTES = 16 * 1024
 LOCALES = ("en", "id", "pt", "es", "hi", "ar")
@@ -67,6 +68,7 @@ class NewSession(Body):
 
     reference: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
     phone: Phone | None = None
+    expected_phone: Phone | None = None
     webhook_url: Url | None = None
     return_url: Annotated[Url, AfterValidator(_web_address)] | None = None
     metadata: Annotated[dict[str, Any], AfterValidator(_metadata)] = Field(default_factory=dict)
@@ -75,6 +77,12 @@ class NewSession(Body):
     region: Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9._-]{1,64}$")] | None = None
     proxy: Annotated[Url, AfterValidator(_proxy)] | None = None
     locale: Annotated[str, AfterValidator(_locale)] | None = None
+
+    @model_validator(mode="after")
+    def _same_number(self) -> Self:
+        if self.phone and self.expected_phone and not same_account(self.phone, self.expected_phone):
+            raise ValueError("phone and expected_phone are two accounts; leave one of them out")
+        return self
 
     def check_webhook(self, allowed: frozenset[str]) -> None:
         """Raises Problem when webhooks are never sent there."""

@@ -49,6 +49,8 @@ def session_routes(services: Services) -> Blueprint:
     add("/<session_id>/wake", "wake", routes.wake, methods=["POST"])
     add("/<session_id>/snapshot", "snapshot", routes.snapshot, methods=["POST"])
     add("/<session_id>/primary", "make_primary", routes.make_primary, methods=["POST"])
+    add("/<session_id>/link", "replace_link", routes.replace_link, methods=["POST"])
+    add("/<session_id>/link", "revoke_link", routes.revoke_link, methods=["DELETE"])
     return blueprint
 
 
@@ -153,6 +155,14 @@ class _Routes:
     def make_primary(self, session_id: str) -> Response:
         read_body(Nothing)
         return self._answer(self._services.sessions.make_primary(self._session(session_id)))
+
+    def replace_link(self, session_id: str) -> Response:
+        read_body(Nothing)
+        return self._answer(self._services.sessions.replace_link(self._session(session_id)))
+
+    def revoke_link(self, session_id: str) -> Response:
+        read_body(Nothing)
+        return self._answer(self._services.sessions.revoke_link(self._session(session_id)))
 
     def _session(self, session_id: str) -> Session:
         return session_of_caller(self._services, session_id)

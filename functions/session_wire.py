@@ -27,7 +27,7 @@ def etag_of(session: Session, now: datetime) -> str:
 
 def session_to_wire(session: Session, links: Links, public_url: str, now: datetime) -> dict[str, Any]:
     """The JSON object of every session in the API."""
-    has_page = session.link_token_hash is not None
+    has_page = session.link_token_hash is not None and session.link_revoked_at is None
     return {
         "id": session.id,
         "workspace_id": session.workspace_id,
@@ -45,6 +45,8 @@ def session_to_wire(session: Session, links: Links, public_url: str, now: dateti
         "metadata": dict(session.metadata),
         "link_url": links.url(session) if has_page else None,
         "link_expires_at": _time(session.link_expires_at),
+        "link_revoked_at": _time(session.link_revoked_at),
+        "expected_phone": session.expected_phone,
         "return_url": session.return_url,
         "webhook_url": session.webhook_url,
         "locale": session.locale,

@@ -27,6 +27,7 @@ from storage.ids import new_id
 from storage.models import ENDED, FINAL, LINKED, SessionStatus, Wanted
 from storage.nodes import Nodes
 from storage.registry import Registry
+from storage.same_account import same_account
 from storage.sessions import Session
 from storage.workspaces import Workspace, Workspaces
 
@@ -97,6 +98,7 @@ class Sessions:
             return_url=wanted.return_url,
             webhook_url=wanted.webhook_url,
             requested_phone=wanted.phone,
+            expected_phone=wanted.expected_phone,
             link_token_hash=self._links.token_hash(session_id, link_seq=1),
             link_expires_at=now + self._links.ttl,
         )
@@ -148,6 +150,10 @@ class Sessions:
         if session.status is SessionStatus.PASSKEY_REQUIRED:
             raise Conflict(
                 "the phone waits for a passkey; restart the session to begin anew", code="passkey_required"
+            )
+        if session.expected_phone is not None and not same_account(session.expected_phone, phone_number):
+            raise Conflict(
+                "this session was made for another number, its expected_phone", code="phone_not_expected"
             )
         if not session.started:
             return self._restart(session, phone_number).session
@@ -212,6 +218,18 @@ class Sessions:
         events = self._ask(session, lambda url: self._pool.save_snapshot(url, session.id, session.generation))
         self._apply(session.node_id, events)
         return self._registry.sessions.get(session.id)
+
+    def replace_link(self, session: Session) -> Session:
+        """Another address for the hosted page, which any browser may open. Conflict `session_ended`."""
+        return self._registry.replace_link(
+            session.id,
+            lambda link_seq: self._links.token_hash(session.id, link_seq),
+            self._clock.now() + self._links.ttl,
+        )
+
+    def revoke_link(self, session: Session) -> Session:
+        """Close the hosted page for everybody; what is linked stays linked."""
+        return self._registry.revoke_link(session.id)
 
     def make_primary(self, session: Session) -> Session:
         """The first account of its workspace."""

@@ -149,6 +149,34 @@ def after_refusal(session: Session, duplicate_of: str, now: datetime) -> Session
     return replace(after, fresh=True, connected_at=None)
 
 
+def after_wrong_number(session: Session, now: datetime) -> Session:
+    """Not the account that the workspace waits for: its device is removed, and another may be linked."""
+    reason = {
+        "reason_code": ReasonCode.WRONG_NUMBER.value,
+        "reason_message": "another number was linked than the one that is expected",
+    }
+    after = _ended_here(session, EventType.SESSION_FAILED, reason, now)
+    return replace(after, fresh=True, connected_at=None, requested_phone=None)
+
+
+def after_link_replaced(session: Session, token_hash: str, until: datetime) -> Session:
+    """A new address for the hosted page, which belongs to no browser yet. The one before is dead."""
+    return replace(
+        session,
+        version=session.version + 1,
+        link_seq=session.link_seq + 1,
+        link_token_hash=token_hash,
+        link_expires_at=until,
+        link_browser_sha256=None,
+        link_revoked_at=None,
+    )
+
+
+def after_link_revoked(session: Session, now: datetime) -> Session:
+    """The address stays known, so that the page can say that it was ended."""
+    return replace(session, version=session.version + 1, link_revoked_at=now)
+
+
 def _ended_here(session: Session, event: EventType, facts: Facts, now: datetime) -> Session:
     """The end of a linked session that its node has not heard of yet."""
     after = _move(session, event, facts, now)
@@ -203,6 +231,8 @@ def after_delete(session: Session, now: datetime) -> Session:
         proxy=None,
         return_url=None,
         reason_message=None,
+        expected_phone=None,
         link_token_hash=None,
         link_expires_at=None,
+        link_browser_sha256=None,
     )

@@ -30,11 +30,15 @@ from storage.lifecycle import (
     after_delete,
     after_device_removed,
     after_event,
+    after_link_replaced,
+    after_link_revoked,
     after_logout_wish,
     after_placement,
     after_restart,
+    after_wrong_number,
 )
-from storage.models import ENDED, LINKED, SessionStatus, Wanted
+from storage.models import ENDED, FINAL, LINKED, SessionStatus, Wanted
+from storage.same_account import same_account
 from storage.session_table import SessionTable
 from storage.sessions import Session
 
@@ -172,6 +176,44 @@ class Registry:
             session_id, lambda session: replace(session, link_expires_at=until), why="link_renewed"
         )
 
+    def replace_link(self, session_id: str, token_hash: Callable[[int], str], until: datetime) -> Session:
+        """Another address for the hosted page; the present one is dead. Raises NotFound, Conflict.
+
+        `token_hash` makes the hash of the token with a link number.
+        """
+
+        def change(session: Session) -> Session:
+            if session.status in FINAL:
+                raise Conflict(
+                    f"session {session.id} is {session.status}; create a new one", code="session_ended"
+                )
+            return after_link_replaced(session, token_hash(session.link_seq + 1), until)
+
+        return self._change(session_id, change, why="link_replaced")
+
+    def revoke_link(self, session_id: str) -> Session:
+        """Let nobody use the hosted page any more; again is no change. Raises NotFound."""
+        return self._change(
+            session_id,
+            lambda session: (
+                session
+                if session.link_revoked_at is not None or session.link_token_hash is None
+                else after_link_revoked(session, self._clock.now())
+            ),
+            why="link_revoked",
+        )
+
+    def bind_link(self, session: Session, browser_sha256: str) -> Session:
+        """Give a link to the first browser that opens it; the session with whoever has it now."""
+        with self._database.transaction():
+            self._database.run(
+                "bind_link",
+                id=session.id,
+                link_token_hash=session.link_token_hash,
+                browser=browser_sha256,
+            )
+            return self.sessions.get(session.id)
+
     def make_primary(self, session_id: str) -> Session:
         """The first account of its workspace, instead of whoever was. Raises NotFound, Conflict."""
         with self._database.transaction():
@@ -249,12 +291,22 @@ class Registry:
     def _tell(self, before: Session, after: Session, event: NodeEvent) -> None:
         """Announce an applied event, once it is settled which link of its account stays."""
         if is_arrival(before, after):
+            if _is_unexpected(after):
+                self._refuse_number(after)
+                return
             self._duplicates.settle(after)
             after = self.sessions.get(after.id)
             if after.status in ENDED:
                 return  # the workspace hears of the end, and never that this link was ready
         if event.type not in INTERNAL:
             self._announce(after, event)
+
+    def _refuse_number(self, session: Session) -> None:
+        """End the link of an account that nobody waits for; its node is told to log the device out."""
+        event = self._events.record_own(session, EventType.SESSION_FAILED, _NOTHING)
+        after = after_wrong_number(session, self._clock.now())
+        self.sessions.save(session, after, why="wrong_number")
+        self._announce(after, event)
 
     def _announce(self, session: Session, event: NodeEvent) -> None:
         """Let the workspace hear of it, however it listens."""
@@ -297,6 +349,11 @@ class Registry:
                 return session
             self.sessions.save(session, after, why=why)
             return self.sessions.get(session_id)
+
+
+def _is_unexpected(session: Session) -> bool:
+    expected, phone_number = session.expected_phone, session.phone_number
+    return expected is not None and phone_number is not None and not same_account(expected, phone_number)
 
 
 _NOTHING: Mapping[str, Any] = {}

@@ -40,6 +40,8 @@ class Session:
     webhook_url: str | None = None
     requested_phone: str | None = None
     """E.164; every start asks for a pairing code for this number."""
+    expected_phone: str | None = None
+    """E.164; any other number that links is logged out again."""
 
     # what the backend wants, and who does it
     wanted: Wanted = Wanted.CLOSED
@@ -99,6 +101,9 @@ class Session:
     link_seq: int = 1
     link_token_hash: str | None = None
     link_expires_at: datetime | None = None
+    link_browser_sha256: str | None = None
+    """Of the cookie of the browser that opened the link first."""
+    link_revoked_at: datetime | None = None
 
     # its end
     deleted_at: datetime | None = None

@@ -88,31 +88,32 @@ LIMIT :limit;
 INSERT INTO sessions (
     id, workspace_id, created_at, last_activity_at,
     reference, metadata, keep_alive, region, proxy, locale, return_url, webhook_url, requested_phone,
-    wanted, generation, start_seq, last_seq, node_id, fresh,
+    expected_phone, wanted, generation, start_seq, last_seq, node_id, fresh,
     status, phase, progress_percent, reason_code, reason_message, version,
     queue_position, queue_estimated_wait_ms, qr_text, qr_expires_at,
     pairing_code, pairing_phone_number, pairing_expires_at, passkey_expires_at,
     phone_number, display_name, platform, is_primary, connected_at,
     qr_generation_ms, launch_ms, load_ms, retrieval_ms, phone_extraction_ms,
     snapshot_id, snapshot_saved_at, snapshot_verified_at, snapshot_size_bytes,
-    link_seq, link_token_hash, link_expires_at, deleted_at, erased_at)
+    link_seq, link_token_hash, link_expires_at, link_browser_sha256, link_revoked_at, deleted_at, erased_at)
 VALUES (
     :id, :workspace_id, :created_at, :last_activity_at,
     :reference, :metadata, :keep_alive, :region, :proxy, :locale, :return_url, :webhook_url, :requested_phone,
-    :wanted, :generation, :start_seq, :last_seq, :node_id, :fresh,
+    :expected_phone, :wanted, :generation, :start_seq, :last_seq, :node_id, :fresh,
     :status, :phase, :progress_percent, :reason_code, :reason_message, :version,
     :queue_position, :queue_estimated_wait_ms, :qr_text, :qr_expires_at,
     :pairing_code, :pairing_phone_number, :pairing_expires_at, :passkey_expires_at,
     :phone_number, :display_name, :platform, :is_primary, :connected_at,
     :qr_generation_ms, :launch_ms, :load_ms, :retrieval_ms, :phone_extraction_ms,
     :snapshot_id, :snapshot_saved_at, :snapshot_verified_at, :snapshot_size_bytes,
-    :link_seq, :link_token_hash, :link_expires_at, :deleted_at, :erased_at);
+    :link_seq, :link_token_hash, :link_expires_at, :link_browser_sha256, :link_revoked_at, :deleted_at, :erased_at);
 
 -- name: save_session
 -- A session after a change; no row when somebody changed it since :read_version and :read_last_seq were read.
 UPDATE sessions SET
     last_activity_at = :last_activity_at,
     metadata = :metadata, proxy = :proxy, return_url = :return_url, requested_phone = :requested_phone,
+    expected_phone = :expected_phone,
     wanted = :wanted, generation = :generation, start_seq = :start_seq, last_seq = :last_seq,
     node_id = :node_id, fresh = :fresh,
     status = :status, phase = :phase, progress_percent = :progress_percent,
@@ -129,8 +130,14 @@ UPDATE sessions SET
     snapshot_id = :snapshot_id, snapshot_saved_at = :snapshot_saved_at,
     snapshot_verified_at = :snapshot_verified_at, snapshot_size_bytes = :snapshot_size_bytes,
     link_seq = :link_seq, link_token_hash = :link_token_hash, link_expires_at = :link_expires_at,
+    link_browser_sha256 = :link_browser_sha256, link_revoked_at = :link_revoked_at,
     deleted_at = :deleted_at, erased_at = :erased_at
 WHERE id = :id AND version = :read_version AND last_seq = :read_last_seq;
+
+-- name: bind_link
+-- Give a link to the first browser that opens it; no row when it has one already, or is not the same link any more.
+UPDATE sessions SET link_browser_sha256 = :browser
+WHERE id = :id AND link_token_hash = :link_token_hash AND link_browser_sha256 IS NULL;
 
 -- name: primary_of_workspace
 -- The first account of a workspace, while it is linked.
