@@ -11,7 +11,15 @@ from datetime import timedelta
 from typing import Literal
 from urllib.parse import urlsplit
 
-from functions.link_view import OFFERS_NEW_QR, OFFERS_PAIRING, SHOWS_LINKED, LinkView, Screen
+from functions.link_view import (
+    BEFORE_SCAN,
+    OFFERS_NEW_QR,
+    OFFERS_PAIRING,
+    OFFERS_WAY_BACK,
+    SHOWS_LINKED,
+    LinkView,
+    Screen,
+)
 from functions.page_texts import Explanation, Message, PageTexts, split_at
 from functions.phone_field import spaced
 from storage.models import LINKING, Phase, ReasonCode
@@ -20,6 +28,9 @@ Badge = tuple[Literal["tick", "clock", "key", "alert", "chain", "phone"], Litera
 """A picture from the template, and its tone."""
 
 _PAIR = frozenset({Screen.QUEUED, Screen.PREPARING, Screen.SCAN, Screen.CODE})
+
+ENDING_DIGITS = 3
+"""Enough to tell one's own phones apart, too few to learn a number from."""
 
 _BADGES: dict[Screen, Badge] = {
     Screen.NOT_STARTED: ("phone", "good"),
@@ -69,8 +80,23 @@ class PageContent:
     ends: tuple[str, str] | None = None
     left: str = ""
     steps: tuple[str, ...] = ()
+    means: str = ""
+    """What linking is, while it can still be left."""
+    expects: str = ""
+    remove_later: str = ""
+    help: bool = False
+    """Offer what to do when the phone says no."""
+    by_phone: bool = False
+    """The number is asked for in place of a picture."""
+    typed: str = ""
+    """A number that was given before."""
+    offers_qr: bool = False
+    """One tap leads to the QR."""
+    returning: tuple[str, str] | None = None
     phone_number: str | None = None
     return_url: str | None = None
+    """Ours, which leads to the backend with a fresh signature."""
+    back_is_quiet: bool = False
     back_to: str = ""
     action: Action | None = None
     pairing_url: str | None = None
@@ -78,7 +104,7 @@ class PageContent:
     @property
     def classes(self) -> str:
         """For the style sheet."""
-        return f"{self.layout} {self.screen}"
+        return f"{self.layout} {self.screen}{' by-phone' if self.by_phone else ''}"
 
     @property
     def said(self) -> str:
@@ -91,49 +117,63 @@ class PageContent:
 def content_of(view: LinkView, texts: PageTexts, *, workspace: str, page_url: str) -> PageContent:
     """Put a screen into words."""
     session, screen = view.session, view.screen
-    message = texts.screens[Screen.SCAN if _renewing(view) else screen]
+    scan_goes_on = _renewing(view)
+    message = texts.by_phone if view.by_phone else texts.screens[Screen.SCAN if scan_goes_on else screen]
     explanation = _explanation(view, texts)
-    badge = _BADGES.get(screen)
+    badge = _BADGES[Screen.NOT_STARTED] if view.by_phone else _BADGES.get(screen)
     named = isolated(workspace, texts)
     phone = spaced(session.pairing_phone_number if screen is Screen.CODE else session.phone_number)
     names = {
         "workspace": named,
         "phone": isolated(phone or "", texts),
-        "ending": "…",
+        "ending": isolated((session.expected_phone or "…")[-ENDING_DIGITS:], texts),
     }
+    before_scan = screen in BEFORE_SCAN or screen is Screen.CODE
     return PageContent(
         document_title=f"{message.title} · {named}",
         workspace=workspace,
         mark=(workspace.strip() or "?")[0].upper(),
         asks=split_at(texts.asks if session.status in LINKING else texts.about, "workspace"),
-        layout="pair" if screen in _PAIR else "solo",
+        layout="pair" if screen in _PAIR and not view.by_phone else "solo",
         screen=screen,
         title=message.title,
         text=(explanation.what if explanation else message.text).format_map(names),
         next_step=(explanation.next_step if explanation else message.next_step).format_map(names),
-        progress=_progress(view, texts),
+        progress=_progress(view, texts) if not view.by_phone else (),
         badge=badge,
-        qr_text=session.qr_text if screen is Screen.SCAN else None,
+        means=texts.means.format_map(names) if before_scan else "",
+        expects=texts.expects.format_map(names) if before_scan and session.expected_phone else "",
+        remove_later=texts.remove_later if screen in SHOWS_LINKED else "",
+        help=view.by_phone or screen in {Screen.SCAN, Screen.CODE, Screen.EXPIRED},
+        by_phone=view.by_phone,
+        typed=spaced(session.requested_phone) or "",
+        offers_qr=view.by_phone or screen is Screen.CODE,
+        qr_text=session.qr_text if screen is Screen.SCAN and not view.by_phone else None,
         code=session.pairing_code if screen is Screen.CODE else None,
         ends=_ends(view, texts),
         left="" if view.ends_in is None else texts.numbers.countdown(view.ends_in),
-        steps=_steps(screen, texts),
+        steps=() if view.by_phone else _steps(view, texts),
         phone_number=spaced(session.phone_number) if screen in SHOWS_LINKED else None,
-        return_url=web_address(session.return_url) if screen in SHOWS_LINKED else None,
+        return_url=f"{page_url}/return" if _leads_back(view) else None,
+        back_is_quiet=screen not in SHOWS_LINKED,
+        returning=split_at(texts.returning.replace("{workspace}", named), "time")
+        if screen is Screen.LINKED
+        else None,
         back_to=texts.back_to.format_map(names),
-        action=_action(screen, texts, page_url),
+        action=None if view.by_phone else _action(screen, texts, page_url),
         pairing_url=f"{page_url}/pairing-code" if screen in OFFERS_PAIRING else None,
     )
 
 
-def message_page(message: Message) -> PageContent:
-    """A page without a link behind it."""
+def message_page(message: Message, workspace: str, badge: Badge) -> PageContent:
+    """A page that says one thing."""
+    names = {"workspace": workspace}
     return PageContent(
         document_title=message.title,
         title=message.title,
-        text=message.text,
-        next_step=message.next_step,
-        badge=("chain", "warn"),
+        text=message.text.format_map(names),
+        next_step=message.next_step.format_map(names),
+        badge=badge,
     )
 
 
@@ -174,9 +214,8 @@ def _progress(view: LinkView, texts: PageTexts) -> tuple[str, ...]:
                 lines.append(texts.queue_wait.format(time=texts.numbers.about(wait)))
             return tuple(lines)
         case Screen.PREPARING:
-            if _renewing(view):
-                return (texts.qr_renewing,)
-            return (texts.phases[session.phase or Phase.LAUNCHING],)
+            line = texts.qr_renewing if _renewing(view) else texts.phases[session.phase or Phase.LAUNCHING]
+            return (line, texts.takes_longer) if view.late else (line,)
         case Screen.LINKING:
             number_missing = session.connected_at is not None
             return (texts.phases[Phase.READING_PHONE if number_missing else session.phase or Phase.LINKING],)
@@ -191,9 +230,15 @@ def _renewing(view: LinkView) -> bool:
     return view.screen is Screen.PREPARING and shown_before
 
 
-def _steps(screen: Screen, texts: PageTexts) -> tuple[str, ...]:
+def _leads_back(view: LinkView) -> bool:
+    return view.screen in OFFERS_WAY_BACK and web_address(view.session.return_url) is not None
+
+
+def _steps(view: LinkView, texts: PageTexts) -> tuple[str, ...]:
     """Shown before the code is there, so that the phone is at hand when it comes."""
-    if screen is Screen.CODE:
+    screen, session = view.screen, view.session
+    code_comes = screen is not Screen.SCAN and session.requested_phone is not None
+    if screen is Screen.CODE or (code_comes and screen in _PAIR):
         return texts.code_steps
     return texts.scan_steps if screen in _PAIR else ()
 

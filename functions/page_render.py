@@ -14,20 +14,24 @@ from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import Response, current_app, render_template
 from markupsafe import Markup
 
-from functions.link_view import LinkView
-from functions.page_content import PageContent, content_of, message_page
-from functions.page_language import menu, query_of
+from functions.link_view import LinkView, Way
+from functions.page_content import Badge, PageContent, content_of, isolated, message_page
+from functions.page_language import PARAMETER, menu
 from functions.page_status import facts_of, milliseconds
 from functions.page_texts import Message, PageTexts
+from functions.phone_field import country_codes
 from functions.qr_image import qr_svg
 from functions.theme import PLAIN, Theme
 
 TEMPLATE_FOLDER = Path(__file__).parent.parent / "templates"
 TEMPLATE = "link.html"
+CARD = "card.html"
+_COUNTRY_CODES = country_codes()
 REGIONS = ("who", "stage", "pairing")
 """Blocks of the template that the script replaces. The pairing form is one of its own, so that a new QR
 does not take away what the person is typing."""
@@ -56,6 +60,8 @@ class FormState:
 
     open: bool = False
     typed: str = ""
+    country: str = ""
+    """Of the number, or the one it is likely to be from."""
     error: str = ""
 
 
@@ -74,15 +80,18 @@ class LinkPage:
     chosen: str | None = None
     """The language in the address, when the reader chose one: it is in every further address as well, for
     browsers that keep no cookie."""
+    way: Way | None = None
+    """The way to link that the reader chose, in the same manner."""
 
     @property
     def query(self) -> str:
-        return query_of(self.chosen)
+        """What the addresses of this page carry on."""
+        return choices_query(self.chosen, self.way)
 
     @property
     def etag(self) -> str:
         """Stands for all that the page shows, apart from the running countdown."""
-        parts = (self.view.fingerprint(), self.texts.locale, self.workspace, self.build)
+        parts = (self.view.fingerprint(), self.texts.locale, self.workspace, self.query, self.build)
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:20]
 
     @property
@@ -96,7 +105,10 @@ class LinkPage:
         content, facts = self._content(), facts_of(self.view, self.url)
         poll = {
             "page_url": self.url + self.query,
-            "url": f"{self.url}/status{query_of(self.texts.locale)}",
+            "url": f"{self.url}/status{choices_query(self.texts.locale, self.way)}",
+            "screen": self.view.screen,
+            "countries": _COUNTRY_CODES,
+            "country": form.country,
             "etag": f'"{self.etag}"',
             "build": self.build,
             "wait_ms": facts["poll_after_ms"],
@@ -144,6 +156,9 @@ class LinkPage:
             "theme": self.theme,
             "page_url": self.url,
             "query": self.query,
+            "by_qr": choices_query(self.chosen, Way.QR),
+            "by_phone": choices_query(self.chosen, Way.PHONE),
+            "keeps_way": f"&by={self.way}" if self.way else "",
         }
 
     def _keys(self, content: PageContent) -> dict[str, str]:
@@ -151,15 +166,47 @@ class LinkPage:
         return {
             "who": " ".join(content.asks),
             "stage": self.etag,
-            "pairing": f"{bool(content.pairing_url)} {bool(content.code)}",
+            "pairing": f"{bool(content.pairing_url)} {bool(content.code)} {content.by_phone} {content.help}",
         }
 
 
-def message_response(message: Message, texts: PageTexts, status: int, url: str = "") -> Response:
+def choices_query(locale: str | None, way: Way | None) -> str:
+    """Carries choices in an address."""
+    chosen = {PARAMETER: locale, "by": way}
+    query = urlencode({name: value for name, value in chosen.items() if value})
+    return f"?{query}" if query else ""
+
+
+def message_response(
+    message: Message,
+    texts: PageTexts,
+    status: int,
+    *,
+    url: str = "",
+    workspace: str = "",
+    badge: Badge = ("chain", "warn"),
+) -> Response:
     """A page that says one thing and polls nothing: no such link, expired. Its languages are at `url`."""
-    page = message_page(message)
+    page = message_page(message, isolated(workspace, texts), badge)
     values = {"texts": texts, "page": page, "form": FormState(), "keys": {}, "poll": None, "page_url": url}
     return _render(values, status)
+
+
+def card_response(texts: PageTexts, workspace: str) -> Response:
+    """What a chat shows of a link: who asks for what, and nothing that could be scanned."""
+    html = render_template(
+        CARD,
+        texts=texts,
+        workspace=workspace,
+        title=texts.card.title.format(workspace=workspace),
+        text=texts.card.text.format(workspace=workspace),
+    )
+    return Response(html, 200, HEADERS, mimetype="text/html")
+
+
+def prefetch_response() -> Response:
+    """No page is kept for later: what it showed would be dead. Browsers drop what is no success."""
+    return Response(status=503, headers=HEADERS)
 
 
 def svg_response(text: str) -> Response:

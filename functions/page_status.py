@@ -21,6 +21,7 @@ def facts_of(view: LinkView, page_url: str) -> dict[str, Any]:
     return {
         "status": session.status,
         "phase": session.phase,
+        "by_phone": view.by_phone,
         "reason_code": session.reason_code,
         "version": session.version,
         "phone_number": session.phone_number,

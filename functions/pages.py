@@ -1,33 +1,42 @@
 """Routes of the hosted page.
 
-Rule: the token in the address is the only credential. The one cookie keeps the language that was chosen,
-and a form counts only when it was sent from this page.
+Rule: the token in the address opens a link, and a cookie keeps it with the browser that opened it first;
+another one keeps the language. A GET starts nothing; a form counts only when it was sent from this page.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, request, url_for
 
+from functions.browser_binding import COOKIE, COOKIE_LIFE, BrowserBinding
 from functions.embedding import allow_embedding, embed_facts, remember_link
-from functions.link_view import Screen, view_of
+from functions.link_view import OFFERS_WAY_BACK, Screen, Way, view_of
+from functions.page_content import ENDING_DIGITS, Badge, isolated, web_address
+from functions.page_cookies import set_page_cookie
 from functions.page_language import choose_texts, chosen, remember, wishes_of
 from functions.page_render import (
     HEADERS,
     TEMPLATE_FOLDER,
     FormState,
     LinkPage,
+    card_response,
     message_response,
+    prefetch_response,
     svg_response,
 )
 from functions.page_texts import Message, PageTexts
-from functions.phone_field import FieldWrong, read_phone
+from functions.phone_field import FieldWrong, likely_country, read_phone
 from functions.problems import Problem, problem_of
+from functions.return_result import return_address
 from functions.services import Services
 from functions.theme import theme_of
+from functions.visitors import Visitor, is_phone, visitor_of
 from storage.errors import Conflict, PoolRefused, PoolUnreachable
+from storage.same_account import same_account
 from storage.sessions import Session
 
 Act = Callable[[Session, PageTexts], object]
@@ -40,6 +49,7 @@ def pages_blueprint(services: Services) -> Blueprint:
     blueprint.add_url_rule("/<token>", "page", routes.page)
     blueprint.add_url_rule("/<token>/status", "status", routes.status)
     blueprint.add_url_rule("/<token>/qr.svg", "qr", routes.qr)
+    blueprint.add_url_rule("/<token>/return", "go_back", routes.go_back)
     blueprint.add_url_rule("/<token>/start", "start", routes.start, methods=["POST"])
     blueprint.add_url_rule("/<token>/refresh", "refresh", routes.refresh, methods=["POST"])
     blueprint.add_url_rule("/<token>/pairing-code", "pairing", routes.pairing_code, methods=["POST"])
@@ -51,16 +61,34 @@ def pages_blueprint(services: Services) -> Blueprint:
 class _Refusal(Exception):
     """The request ends here: a page for a person, a problem for a program."""
 
-    def __init__(self, status: int, code: str, message: Message, texts: PageTexts) -> None:
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: Message,
+        texts: PageTexts,
+        *,
+        workspace: str = "",
+        badge: Badge = ("chain", "warn"),
+    ) -> None:
         super().__init__(code)
         self._status, self._code, self._message, self._texts = status, code, message, texts
+        self._workspace, self._badge = workspace, badge
 
     def response(self) -> Response:
         if _wants_json():
-            return _problem(Problem(self._status, self._code, self._message.text))
+            text = self._message.text.format(workspace=self._workspace)
+            return _problem(Problem(self._status, self._code, text))
         # The path names the token once; what lies below it has no page of its own to come back to.
         url = url_for("pages.page", **(request.view_args or {}))
-        return message_response(self._message, self._texts, self._status, url)
+        return message_response(
+            self._message,
+            self._texts,
+            self._status,
+            url=url,
+            workspace=self._workspace,
+            badge=self._badge,
+        )
 
 
 class _Routes:
@@ -68,11 +96,20 @@ class _Routes:
 
     def __init__(self, services: Services) -> None:
         self._services = services
+        self._binding = BrowserBinding(services.registry, secret_key=services.config.secret_key)
 
     def page(self, token: str) -> Response:
+        visitor = visitor_of(request.method, request.headers)
+        if visitor is Visitor.PREFETCH:
+            return prefetch_response()
+        if visitor is Visitor.PREVIEWER:
+            session, texts = self._find_for_anybody(token)
+            return card_response(texts, self._workspace(session))
         session, texts = self._find(token)
-        by_phone = request.args.get("by") == "phone"
-        response = self._page(token, session, texts).html(FormState(open=by_phone))
+        page = self._page(token, session, texts)
+        response = page.html(FormState(country=likely_country(_locales(session))))
+        if session.link_browser_sha256 is None:
+            self._hand_out_cookie(response, session, page.url)
         if (language := chosen(request)) is not None:
             workspace = self._services.workspaces.get(session.workspace_id)
             remember(response, language, workspace=workspace, public_url=self._services.config.public_url)
@@ -92,6 +129,16 @@ class _Routes:
             return _problem(Problem(409, "no_qr", "no QR is on display; the status says when to look again"))
         return svg_response(session.qr_text)
 
+    def go_back(self, token: str) -> Response:
+        """To the backend, with the result as it stands at this moment."""
+        session, texts = self._find(token)
+        page, url = self._page(token, session, texts), web_address(session.return_url)
+        if url is None or page.view.screen not in OFFERS_WAY_BACK:
+            return Response(status=303, headers={**HEADERS, "Location": page.url})
+        secrets = self._services.workspaces.signing_secrets(session.workspace_id)
+        address = return_address(url, session, secrets, self._services.clock.now())
+        return Response(status=303, headers={**HEADERS, "Location": address})
+
     def start(self, token: str) -> Response:
         def begin(session: Session, texts: PageTexts) -> None:
             if session.linked:
@@ -104,14 +151,22 @@ class _Routes:
         return self._act(token, lambda session, texts: self._services.sessions.refresh_qr(session))
 
     def pairing_code(self, token: str) -> Response:
-        typed = _typed_phone()
+        typed, country = _typed("phone_number"), _typed("country")
 
         def ask(session: Session, texts: PageTexts) -> None:
-            self._services.sessions.request_pairing_code(session, read_phone(typed, texts))
+            phone_number = read_phone(typed, texts, country)
+            expected = session.expected_phone
+            if expected is not None and not same_account(expected, phone_number):
+                names = (
+                    isolated(self._workspace(session), texts),
+                    isolated(expected[-ENDING_DIGITS:], texts),
+                )
+                raise FieldWrong(texts.phone_not_expected.format(workspace=names[0], ending=names[1]))
+            self._services.sessions.request_pairing_code(session, phone_number)
 
-        return self._act(token, ask, typed)
+        return self._act(token, ask, FormState(open=True, typed=typed, country=country))
 
-    def _act(self, token: str, act: Act, typed: str = "") -> Response:
+    def _act(self, token: str, act: Act, form: FormState | None = None) -> Response:
         """Do what a form asks for, and go back to the page; what could not be done is said there."""
         session, texts = self._find(token)
         if not _sent_from_here(self._services.config.public_url):
@@ -122,7 +177,7 @@ class _Routes:
         except FieldWrong as wrong:
             if _wants_json():
                 return _problem(Problem(422, "invalid_phone", str(wrong)))
-            return page.html(FormState(open=True, typed=typed, error=str(wrong)), status=422)
+            return page.html(replace(form or FormState(), error=str(wrong)), status=422)
         except (Conflict, PoolRefused, PoolUnreachable) as refusal:
             problem = problem_of(refusal)
             if _wants_json():
@@ -135,35 +190,75 @@ class _Routes:
         return Response(status=303, headers={**HEADERS, "Location": page.url + page.query})
 
     def _find(self, token: str) -> tuple[Session, PageTexts]:
+        """The session behind the address, for the browser that it belongs to. Raises _Refusal."""
+        session, texts = self._find_for_anybody(token)
+        if not self._binding.admits(session, request.cookies.get(COOKIE)):
+            workspace = self._workspace(session)
+            raise _Refusal(403, "other_browser", texts.other_browser, texts, workspace=workspace)
+        return session, texts
+
+    def _find_for_anybody(self, token: str) -> tuple[Session, PageTexts]:
         """The session behind the address, and the reader's language. Raises _Refusal."""
         session = self._services.links.find(token)
         texts = choose_texts(wishes_of(request, session.locale if session else None))
         if session is None:
             raise _Refusal(404, "link_unknown", texts.unknown_link, texts)
         remember_link(session)
+        if session.link_revoked_at is not None:
+            workspace = self._workspace(session)
+            raise _Refusal(410, "link_revoked", texts.revoked_link, texts, workspace=workspace)
         if self._services.links.expired(session):
+            if session.linked:
+                raise _Refusal(410, "link_expired", texts.finished_link, texts, badge=("tick", "good"))
             raise _Refusal(410, "link_expired", texts.expired_link, texts)
         return session, texts
 
     def _page(self, token: str, session: Session, texts: PageTexts) -> LinkPage:
         workspace = self._services.workspaces.get(session.workspace_id)
+        way = _WAYS.get(request.args.get("by", ""))
         return LinkPage(
-            view=view_of(session, self._services.clock.now()),
+            view=view_of(session, self._services.clock.now(), way, on_phone=is_phone(request.headers)),
             texts=texts,
             workspace=workspace.name,
             url=url_for("pages.page", token=token),
             theme=theme_of(workspace),
             embed=embed_facts(workspace, session),
             chosen=chosen(request),
+            way=way,
+        )
+
+    def _workspace(self, session: Session) -> str:
+        return self._services.workspaces.get(session.workspace_id).name
+
+    def _hand_out_cookie(self, response: Response, session: Session, path: str) -> None:
+        """A browser that has one already keeps it, or two tabs would take the link from each other."""
+        cookie = request.cookies.get(COOKIE)
+        if cookie is not None and self._binding.made_here(session, cookie):
+            return
+        set_page_cookie(
+            response,
+            COOKIE,
+            self._binding.new_cookie(session),
+            workspace=self._services.workspaces.get(session.workspace_id),
+            public_url=self._services.config.public_url,
+            path=path,
+            max_age=COOKIE_LIFE,
         )
 
 
-def _typed_phone() -> str:
+def _locales(session: Session) -> list[str | None]:
+    return [session.locale, *request.accept_languages.values()]
+
+
+_WAYS = {way.value: way for way in Way}
+
+
+def _typed(name: str) -> str:
     if request.is_json:
         body = request.get_json(silent=True)
-        value = body.get("phone_number") if isinstance(body, dict) else None
+        value = body.get(name) if isinstance(body, dict) else None
         return value if isinstance(value, str) else ""
-    return request.form.get("phone_number", "")
+    return request.form.get(name, "")
 
 
 def _wants_json() -> bool:

@@ -134,6 +134,16 @@ class Workspaces:
             raise NotFound(f"there is no workspace {workspace_id}")
         return Workspace.from_row(row)
 
+    def signing_secrets(self, workspace_id: str) -> tuple[str, ...]:
+        """What signs now: the secret, and the one before while it is valid. Raises NotFound."""
+        row = self._database.one("workspace_by_id", id=workspace_id)
+        if row is None:
+            raise NotFound(f"there is no workspace {workspace_id}")
+        until = row["webhook_secret_previous_until"]
+        if until is None or from_wire(until) <= self._clock.now():
+            return (row["webhook_secret"],)
+        return (row["webhook_secret"], row["webhook_secret_previous"])
+
     def all(self) -> list[Workspace]:
         """Every workspace, oldest first."""
         return [Workspace.from_row(row) for row in self._database.all("workspaces")]

@@ -150,7 +150,7 @@ def test_phone_number_appears_after_the_scan(site: PageSite, open_page: Open) ->
     expect(page.get_by_role("heading")).to_have_text("WhatsApp is linked")
     expect(page.locator("#said")).to_contain_text("WhatsApp is linked")
     assert page.get_by_role("link", name="Back to Harbour & Sons").get_attribute("href") == (
-        "https://app.example.com/done"
+        site.path(session) + "/return"
     )
     assert page.title().startswith("WhatsApp is linked")
 
