@@ -39,7 +39,7 @@ REACHED_WITHIN = 60.0
 STOPPED_WITHIN = 60.0
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     """Ports that were free a moment ago."""
     with ExitStack() as stack:
         listeners = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
@@ -58,7 +58,7 @@ class Ours:
         self._directory = directory
         self.data_dir = directory / "data"
         self._receiver = Receiver()
-        functions_port, pool_port = _free_ports(2)
+        functions_port, pool_port = free_ports(2)
         self.url = f"http://127.0.0.1:{functions_port}"
         self.pool_url = f"http://127.0.0.1:{pool_port}"
         self._ports = {"functions": functions_port, "pool": pool_port}

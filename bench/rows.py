@@ -21,6 +21,7 @@ class Unit(StrEnum):
 class Limit(StrEnum):
     """What of a row a target is about."""
 
+    MEDIAN = "median"
     P95 = "p95"
     WORST = "worst"
     RATIO = "ratio"
@@ -36,8 +37,8 @@ class Target:
     def text(self, unit: Unit) -> str:
         """As the table says it."""
         match self.limit:
-            case Limit.P95:
-                return f"p95 {figure(self.most, unit)}"
+            case Limit.MEDIAN | Limit.P95:
+                return f"{self.limit} {figure(self.most, unit)}"
             case Limit.WORST:
                 all_in = "all in " if unit is Unit.SECONDS else "at most " if self.most else ""
                 return all_in + figure(self.most, unit)
@@ -93,6 +94,8 @@ class Row:
         if target is None or self.ours is None:
             return None
         match target.limit:
+            case Limit.MEDIAN:
+                return self.ours.median <= target.most
             case Limit.P95:
                 return self.ours.p95 <= target.most
             case Limit.WORST:
@@ -138,6 +141,8 @@ def figure(value: float, unit: Unit) -> str:
 
 
 def _seconds(value: float) -> str:
+    if 0 < value < 0.001:
+        return f"{value * 1000:.2f} ms"
     if value < 1:
         return f"{value * 1000:.0f} ms"
     return f"{value:.2f} s" if value < 10 else f"{value:.1f} s"

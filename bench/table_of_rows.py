@@ -180,7 +180,22 @@ def _costs(sessions: Sequence[int]) -> list[RowSpec]:
         what="machine lost with 20 linked sessions: back from snapshots and usable, no QR",
         sessions=20,
     )
-    return [*memory, hibernated, *cpu, *reads, *traffic, lost]
+    polls = [
+        RowSpec(
+            metric="poll_cpu",
+            what=f"CPU of the functions for one poll of a hosted page, {count:,} pages open",
+            sessions=count,
+            target=Target(limit=Limit.MEDIAN, most=0.001),
+        )
+        for count in (50, 1000)
+    ]
+    answered = RowSpec(
+        metric="poll_answer",
+        what="poll to its answer, 1,000 pages open, one gunicorn on one core",
+        sessions=1000,
+        target=Target(limit=Limit.P95, most=0.100),
+    )
+    return [*memory, hibernated, *cpu, *reads, *polls, answered, *traffic, lost]
 
 
 def _later() -> list[RowSpec]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, request, url_for
@@ -30,6 +31,7 @@ from functions.page_render import (
 )
 from functions.page_texts import Message, PageTexts
 from functions.phone_field import FieldWrong, likely_country, read_phone
+from functions.poll_pace import PollPace
 from functions.problems import Problem, problem_of
 from functions.return_result import return_address
 from functions.services import Services
@@ -38,6 +40,9 @@ from functions.visitors import Visitor, is_phone, visitor_of
 from storage.errors import Conflict, PoolRefused, PoolUnreachable
 from storage.same_account import same_account
 from storage.sessions import Session
+
+POLL_AFTER = "Poll-After-Ms"
+"""When the page should look again; `poll_after_ms` in the body is the same while the server is not busy."""
 
 Act = Callable[[Session, PageTexts], object]
 
@@ -96,6 +101,7 @@ class _Routes:
 
     def __init__(self, services: Services) -> None:
         self._services = services
+        self._pace = PollPace(services.clock)
         self._binding = BrowserBinding(services.registry, secret_key=services.config.secret_key)
 
     def page(self, token: str) -> Response:
@@ -119,8 +125,12 @@ class _Routes:
         session, texts = self._find(token)
         page = self._page(token, session, texts)
         if request.if_none_match.contains_weak(page.etag):
-            return Response(status=304, headers={**HEADERS, "ETag": f'"{page.etag}"'})
-        return page.status()
+            response = Response(status=304, headers={**HEADERS, "ETag": f'"{page.etag}"'})
+        else:
+            response = page.status()
+        wait = self._pace.after(page.view.poll_after)
+        response.headers[POLL_AFTER] = str(round(wait / timedelta(milliseconds=1)))
+        return response
 
     def qr(self, token: str) -> Response:
         session, _ = self._find(token)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bench.bench import Bench
-from bench.scenarios import life, page, reads, snapshots, transport, wake, warm
+from bench.scenarios import life, page, polls, reads, snapshots, transport, wake, warm
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +20,7 @@ class Scenario:
 # the short ones first, so that what is broken shows early
 SCENARIOS = {
     "reads": Scenario(run=reads.run, metrics=("reads_api", "reads_page")),
+    "polls": Scenario(run=polls.run, metrics=("poll_cpu", "poll_answer")),
     "warm": Scenario(run=warm.run, metrics=("warm",)),
     "page": Scenario(run=page.run, metrics=("qr_painted", "number", "number_painted", "number_webhook")),
     "wake": Scenario(run=wake.run, metrics=("wake", "hibernated")),
