@@ -32,6 +32,9 @@ _PAIR = frozenset({Screen.QUEUED, Screen.PREPARING, Screen.SCAN, Screen.CODE})
 ENDING_DIGITS = 3
 """Enough to tell one's own phones apart, too few to learn a number from."""
 
+_UNBROKEN = {ord(" "): "\N{NO-BREAK SPACE}", ord("-"): "\N{NON-BREAKING HYPHEN}"}
+"""A number inside a sentence stays on one line, or its end is taken for another number."""
+
 _BADGES: dict[Screen, Badge] = {
     Screen.NOT_STARTED: ("phone", "good"),
     Screen.PASSKEY: ("key", "warn"),
@@ -125,7 +128,7 @@ def content_of(view: LinkView, texts: PageTexts, *, workspace: str, page_url: st
     phone = spaced(session.pairing_phone_number if screen is Screen.CODE else session.phone_number)
     names = {
         "workspace": named,
-        "phone": isolated(phone or "", texts),
+        "phone": isolated((phone or "").translate(_UNBROKEN), texts),
         "ending": isolated((session.expected_phone or "…")[-ENDING_DIGITS:], texts),
     }
     before_scan = screen in BEFORE_SCAN or screen is Screen.CODE

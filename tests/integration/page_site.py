@@ -41,12 +41,16 @@ class PageSite:
         self.app: Flask = make_app(self.services)
         self.client = self.app.test_client()
         self.workspace = self.services.workspaces.create("Harbour & Sons").workspace
+        self.node_reports()
+
+    def node_reports(self) -> None:
+        """The node is alive; one that was silent for a while gets no more sessions."""
         self.services.nodes.report(
             Heartbeat(
                 node_id=NODE_ID,
                 url=NOBODY_LISTENS,
                 region=None,
-                capacity=5,
+                capacity=500,
                 live=0,
                 warm=0,
                 queued=0,
@@ -78,7 +82,7 @@ class PageSite:
                 data=data,
             ),
         )
-        assert outcome is Outcome.APPLIED
+        assert outcome is Outcome.APPLIED, f"{event}: {outcome}"
 
     def shows_qr(self, session: Session, ref: str = REF, seconds: float = 60) -> None:
         expires_at = to_wire(self.clock.now() + timedelta(seconds=seconds))

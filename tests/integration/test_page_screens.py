@@ -84,7 +84,7 @@ def test_pairing_code_is_shown_large_with_its_number(site: PageSite, clock: Manu
     )
     html = site.html(session)
     assert '<p class="letters" id="code" dir="ltr">ABCD-EFGH</p>' in html
-    assert "+62 812-3456-7890" in html
+    assert "+62\N{NO-BREAK SPACE}812\N{NON-BREAKING HYPHEN}3456\N{NON-BREAKING HYPHEN}7890" in html
     assert "2:50" in html
 
 
