@@ -17,6 +17,8 @@ from storage.sessions import Session
 from tests.integration.page_site import PageSite
 
 PHONE_NUMBER = "+6281234567890"
+SECURE = "https://localhost"
+"""For a client that keeps cookies which only travel encrypted."""
 LONG = timedelta(minutes=9, seconds=30)
 
 
@@ -89,9 +91,7 @@ def linking(site: PageSite) -> Session:
 def linked_without_number(site: PageSite) -> Session:
     """The number was waited for."""
     session = _linked(site, None)
-    assert isinstance(site.clock, ManualClock), "a minute has to pass"
-    site.clock.advance(timedelta(minutes=1))
-    site.node_reports()
+    _passes(site, timedelta(minutes=1))
     return session
 
 
@@ -131,19 +131,81 @@ def deleted(site: PageSite) -> Session:
     return session
 
 
-def _opens_form(page: Page) -> None:
+def late(site: PageSite) -> Session:
+    session = preparing(site)
+    _passes(site, timedelta(seconds=30))
+    return session
+
+
+def expects_number(site: PageSite) -> Session:
+    return _created(site, start=False, expected_phone=PHONE_NUMBER)
+
+
+def wrong_number(site: PageSite) -> Session:
+    session = _created(site, expected_phone=PHONE_NUMBER)
+    site.happens(session, EventType.SESSION_FAILED, reason_code="wrong_number", message="")
+    return session
+
+
+def expired_link(site: PageSite) -> Session:
+    session = _scanning(site)
+    _passes(site, site.services.config.link_ttl + timedelta(seconds=1))
+    return session
+
+
+def finished_link(site: PageSite) -> Session:
+    session = _linked(site, "+6281234567894")
+    _passes(site, site.services.config.link_ttl + timedelta(seconds=1))
+    return session
+
+
+def revoked_link(site: PageSite) -> Session:
+    session = _scanning(site)
+    site.services.sessions.revoke_link(session)
+    return session
+
+
+def of_another_browser(site: PageSite) -> Session:
+    """Somebody opened the link, and came back with the cookie."""
+    session = _scanning(site)
+    other = site.app.test_client()
+    assert other.get(site.path(session), base_url=SECURE).status_code == 200
+    assert other.get(site.path(session) + "/status", base_url=SECURE).status_code == 200
+    return session
+
+
+def _passes(site: PageSite, span: timedelta) -> None:
+    assert isinstance(site.clock, ManualClock), "time has to pass"
+    site.clock.advance(span)
+    site.node_reports()
+
+
+def _opens_form(page: Page, site: PageSite, session: Session) -> None:
     page.locator("#by-phone summary").click()
 
 
-def _gets_number_wrong(page: Page) -> None:
-    if page.locator("#by-phone summary").count():
-        _opens_form(page)
+def _opens_help(page: Page, site: PageSite, session: Session) -> None:
+    page.locator("#help summary").click()
+
+
+def _gets_number_wrong(page: Page, site: PageSite, session: Session) -> None:
     page.locator("#number").fill("0812")
     page.locator("#get-code").click()
     expect(page.locator("#number-wrong")).to_be_visible()
 
 
-def _loses_network(page: Page) -> None:
+def _sees_link_happen(page: Page, site: PageSite, session: Session) -> None:
+    site.happens(
+        session,
+        EventType.SESSION_READY,
+        phone_number="+6281234567895",
+        display_name="Ayu",
+        platform="android",
+    )
+    expect(page.locator("#returning")).to_be_visible()
+
+
+def _loses_network(page: Page, site: PageSite, session: Session) -> None:
     page.route("**/status*", lambda route: route.abort())
     expect(page.locator("#trouble")).to_be_visible()
 
@@ -156,34 +218,54 @@ class State:
     make: Callable[[PageSite], Session] | None
     """None for an address that no link has."""
     screen: Screen | None = None
-    then: Callable[[Page], None] | None = None
+    then: Callable[[Page, PageSite, Session], None] | None = None
     query: str = ""
 
-    def address(self, site: PageSite, locale: str) -> str:
-        """Of a new link in this state, in a language."""
-        path = "/link/" + "x" * 43 if self.make is None else site.path(self.make(site))
+    def address(self, site: PageSite, session: Session | None, locale: str) -> str:
+        """Of a link, in a language."""
+        path = "/link/" + "x" * 43 if session is None else site.path(session)
         return f"{site.origin}{path}?lang={locale}{self.query}"
 
+    def enter(self, page: Page, site: PageSite, locale: str = "en") -> None:
+        """Open a new link that is in this state."""
+        session = None if self.make is None else self.make(site)
+        page.unroute_all()
+        page.goto(self.address(site, session, locale))
+        if self.then is not None and session is not None:
+            self.then(page, site, session)
+
+
+BY_QR, BY_PHONE = "&by=qr", "&by=phone"
 
 STATES = (
-    State("not-started", not_started, Screen.NOT_STARTED),
-    State("queued", queued, Screen.QUEUED),
-    State("preparing", preparing, Screen.PREPARING),
-    State("renewing", renewing, Screen.PREPARING),
-    State("scan", _scanning, Screen.SCAN),
-    State("scan-or-number", _scanning, Screen.SCAN, _opens_form),
-    State("number-wrong", _scanning, Screen.SCAN, _gets_number_wrong),
-    State("offline", _scanning, Screen.SCAN, _loses_network),
+    State("not-started", not_started, Screen.NOT_STARTED, query=BY_QR),
+    State("expects-number", expects_number, Screen.NOT_STARTED, query=BY_QR),
+    State("queued", queued, Screen.QUEUED, query=BY_QR),
+    State("preparing", preparing, Screen.PREPARING, query=BY_QR),
+    State("late", late, Screen.PREPARING, query=BY_QR),
+    State("renewing", renewing, Screen.PREPARING, query=BY_QR),
+    State("scan", _scanning, Screen.SCAN, query=BY_QR),
+    State("scan-form-open", _scanning, Screen.SCAN, _opens_form, BY_QR),
+    State("scan-help-open", _scanning, Screen.SCAN, _opens_help, BY_QR),
+    State("offline", _scanning, Screen.SCAN, _loses_network, BY_QR),
+    State("number-first", _scanning, Screen.SCAN, query=BY_PHONE),
+    State("number-wrong", _scanning, Screen.SCAN, _gets_number_wrong, BY_PHONE),
     State("code", code, Screen.CODE),
     State("passkey", passkey, Screen.PASSKEY),
     State("linking", linking, Screen.LINKING),
     State("linked", _linked, Screen.LINKED),
+    State("linked-just-now", linking, Screen.LINKED, _sees_link_happen),
     State("linked-without-number", linked_without_number, Screen.LINKED_WITHOUT_NUMBER),
     State("reconnecting", reconnecting, Screen.RECONNECTING),
     State("expired", expired, Screen.EXPIRED),
     State("logged-out", logged_out, Screen.LOGGED_OUT),
     State("failed", failed, Screen.FAILED),
+    State("wrong-number", wrong_number, Screen.FAILED),
     State("replaced", replaced, Screen.REPLACED),
     State("deleted", deleted),
+    State("expired-link", expired_link),
+    State("finished-link", finished_link),
+    State("revoked-link", revoked_link),
+    State("other-browser", of_another_browser),
     State("unknown-link", None),
 )
