@@ -108,7 +108,8 @@ SAMPLES: dict[EventType, _Sample] = {
         when=(
             "It could not be started or kept. `reason_code` says why; POST …/restart tries again. With"
             " `duplicate`, a workspace that refuses a second link of a number has one already:"
-            " `duplicate_of` names it."
+            " `duplicate_of` names it. With `wrong_number`, another account was linked than `expected_phone`"
+            " says, and was logged out again."
         ),
         before=_S.STARTING,
         data={"reason_code": "load_timeout"},
