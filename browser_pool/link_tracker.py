@@ -57,6 +57,12 @@ class Report:
 
 Outcome = Report | Act
 _BEFORE_SCAN = frozenset({"UNPAIRED", "UNPAIRED_IDLE"})
+_RESTRICTED = frozenset({"TOS_BLOCK", "SMB_TOS_BLOCK"})
+"""What the page says of an account that broke WhatsApp's terms; the second one is of a business."""
+_ACCOUNT_RESTRICTED = {
+    "reason_code": ReasonCode.ACCOUNT_RESTRICTED,
+    "message": "WhatsApp has restricted the account; its owner finds the reason on the phone",
+}
 _LINK_TIMED_OUT = {
     "reason_code": ReasonCode.LINK_TIMEOUT,
     "message": "the phone accepted, but WhatsApp Web did not finish linking in time; ask for a new QR",
@@ -262,6 +268,9 @@ class LinkTracker:
             elif self.status is SessionStatus.HIBERNATED:
                 yield self.report(EventType.SESSION_WOKEN)
             yield from self._on_identity()
+        elif state in _RESTRICTED:
+            yield from self._restricted()
+            return
         elif state == "CONFLICT":
             yield from self._disconnected(ReasonCode.WA_CONFLICT)
             if self.is_linked and self._take_overs < TAKE_OVERS:
@@ -338,6 +347,14 @@ class LinkTracker:
         news = self.status is SessionStatus.CONNECTED
         if news or (self.status is SessionStatus.RECONNECTING and reason is ReasonCode.WA_CONFLICT):
             yield self.report(EventType.SESSION_DISCONNECTED, reason_code=reason)
+
+    def _restricted(self) -> Iterator[Outcome]:
+        """A linked account stays linked, and comes back when WhatsApp lifts it."""
+        if self.is_linked:
+            yield from self._disconnected(ReasonCode.ACCOUNT_RESTRICTED)
+            return
+        yield self.report(EventType.SESSION_FAILED, **_ACCOUNT_RESTRICTED)
+        yield Act.END
 
     def _login_missing(self) -> Iterator[Outcome]:
         """Damage or the phone: a snapshot that comes up linked tells them apart."""

@@ -183,6 +183,25 @@ def test_a_conflict_that_comes_back_is_not_fought_for_ever() -> None:
     assert acts.count(Act.TAKE_OVER) == 3
 
 
+@pytest.mark.parametrize("state", ["TOS_BLOCK", "SMB_TOS_BLOCK"])
+def test_a_restricted_account_is_not_linked_and_says_why(state: str) -> None:
+    driven = Driven()
+    driven.sees(SocketState("UNPAIRED"), RefShown("a,b"), SocketState("PAIRING"))
+    failed, act = driven.tracker.on_fact(SocketState(state))
+    assert isinstance(failed, Report)
+    assert (failed.type, failed.data["reason_code"]) == (E.SESSION_FAILED, ReasonCode.ACCOUNT_RESTRICTED)
+    assert act is Act.END
+
+
+def test_a_linked_account_that_is_restricted_comes_back_when_it_is_lifted() -> None:
+    driven = connected()
+    (told,) = driven.tracker.on_fact(SocketState("TOS_BLOCK"))
+    assert isinstance(told, Report)
+    assert (told.type, told.data["reason_code"]) == (E.SESSION_DISCONNECTED, ReasonCode.ACCOUNT_RESTRICTED)
+    assert driven.after(3600) == []
+    assert driven.sees(SocketState("OPENING"), SocketState("CONNECTED")) == [E.SESSION_RECONNECTED]
+
+
 def test_a_passkey_stops_the_loop_of_qrs_and_may_end_well() -> None:
     driven = Driven()
     driven.sees(SocketState("UNPAIRED"), RefShown("a,b"), SocketState("PAIRING"))
