@@ -45,6 +45,25 @@ def test_an_account_that_is_linked_again_loses_its_older_device(system: System) 
     assert "session_logged_out" not in system.receiver.types(older)
 
 
+def test_another_number_than_the_expected_one_leaves_the_account_again(system: System) -> None:
+    expected, another = "+6281400000003", "+6281400000004"
+    session_id = system.create(expected_phone=expected)["id"]
+    system.scan(session_id, another)
+    ended = system.until(session_id, "failed")
+    assert (ended["reason_code"], ended["phone_number"]) == ("wrong_number", None)
+    eventually(lambda: devices(system, another) == [False], "the device left the account")
+    eventually(lambda: "session_failed" in system.receiver.types(session_id), "the backend was told")
+    assert "session_ready" not in system.receiver.types(session_id)
+
+    def starts_anew() -> bool:
+        return bool(system.call("POST", f"/api/sessions/{session_id}/restart", json={}).ok)
+
+    eventually(starts_anew, "the account is out of the profile")
+    system.scan(session_id, expected)
+    linked = system.until(session_id, "connected")
+    assert linked["phone_number"] == expected
+
+
 def test_chats_are_read_from_a_sleeping_account_and_its_end_may_be_asked_for_twice(system: System) -> None:
     number = "+6281400000002"
     session_id = system.link(number)["id"]
