@@ -52,7 +52,7 @@ LOOKS = (
     Look("narrow-indonesian", {"width": 320, "height": 640}, locale="id", sheet=True),
 )
 
-README = (("scan", "scan"), ("linked", "linked"))
+IN_README = (("scan", "scan"), ("linked", "linked"))
 """States that the README shows, taken at twice the size."""
 
 
@@ -132,7 +132,7 @@ def main(names: list[str]) -> None:
                 store(sheet(taken, look.scheme == "dark"), FOLDER / f"{look.name}.png")
             print(f"{look.name}: {len(taken)} states")
         if not names:
-            for name, file in README:
+            for name, file in IN_README:
                 state = next(state for state in STATES if state.name == name)
                 store(picture(browser, site, state, Look("readme", DESK), scale=1.5), FOLDER / f"{file}.png")
         browser.close()

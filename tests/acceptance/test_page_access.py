@@ -1,6 +1,7 @@
 """Everybody can use the hosted page: axe at WCAG 2.2 AA, the keyboard alone, a screen reader, large text,
 small windows, forced colours and calm motion, in every state."""
 
+import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +9,8 @@ from typing import Any
 
 import axe_playwright_python
 import pytest
+import zxingcpp
+from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect
 
 from functions.link_view import Screen
@@ -16,7 +19,7 @@ from storage.clock import ManualClock
 from storage.events import EventType
 from tests.integration import page_states
 from tests.integration.page_server import served
-from tests.integration.page_site import PageSite
+from tests.integration.page_site import REF, PageSite
 from tests.integration.page_states import STATES, State
 from tests.standin import chromium, fixtures
 
@@ -104,6 +107,28 @@ def test_axe_finds_nothing(page: Page, site: PageSite, state: State, locale: str
         page.emulate_media(color_scheme=scheme)
         found += [f"{scheme} {viewport['width']}: {finding}" for finding in findings(page)]
     assert found == []
+
+
+def test_the_search_for_findings_finds_what_is_wrong(page: Page, site: PageSite) -> None:
+    state_named("linked").enter(page, site)
+    page.evaluate(AXE)
+    page.evaluate(
+        """() => {
+            const main = document.querySelector("main");
+            for (const word of ["one", "two"]) {
+                const small = main.appendChild(document.createElement("button"));
+                small.textContent = word;
+                small.style.cssText =
+                    "width:9px;height:9px;min-height:0;padding:0;font-size:4px;display:inline";
+            }
+            const pale = main.appendChild(document.createElement("p"));
+            pale.textContent = "pale";
+            pale.style.color = "#ddd";
+            main.appendChild(document.createElement("input"));
+        }"""
+    )
+    found = " ".join(findings(page))
+    assert all(rule in found for rule in ("target-size", "color-contrast", "label")), found
 
 
 @pytest.mark.parametrize("locale", CATALOGUE)
@@ -227,6 +252,22 @@ def test_buttons_and_fields_keep_an_edge_in_forced_colours(browser: Browser, sit
     )
     assert edges
     assert all(style == "solid" and colour != "rgba(0, 0, 0, 0)" for style, colour in edges)
+    context.close()
+
+
+@pytest.mark.parametrize("locale", ["en", "ar"])
+@pytest.mark.parametrize("scale", [1, 2])
+@pytest.mark.parametrize(
+    "media", [{"color_scheme": "light"}, {"color_scheme": "dark"}, {"forced_colors": "active"}], ids=str
+)
+def test_qr_is_read_off_the_smallest_screen(
+    browser: Browser, site: PageSite, media: dict[str, Any], scale: int, locale: str
+) -> None:
+    context = browser.new_context(viewport=SMALLEST, device_scale_factor=scale, **media)
+    page = context.new_page()
+    state_named("scan").enter(page, site, locale)
+    found = zxingcpp.read_barcodes(Image.open(io.BytesIO(page.screenshot())))
+    assert [code.text for code in found] == [REF]
     context.close()
 
 
