@@ -112,3 +112,26 @@ def test_wrong_input_is_one_line_and_exit_code_2(
     assert (done.returncode, done.stdout) == (2, "")
     assert len(done.stderr.splitlines()) == 1
     assert done.stderr.startswith("linkpool: ")
+
+
+def test_keys_are_scoped_listed_and_rotated_by_command(tmp_path: Path) -> None:
+    workspace_id = json.loads(run(tmp_path, "workspaces", "create", "A", "--json").stdout)["workspace_id"]
+    arguments = ("--scope", "sessions", "--name", "Shop", "--expires-days", "90")
+    key = run(tmp_path, "keys", "create", workspace_id, *arguments).stdout.strip()
+    prefix = key.split("_")[1]
+    rotated = json.loads(run(tmp_path, "keys", "rotate", prefix, "--grace-hours", "1", "--json").stdout)
+    listed = {
+        row["prefix"]: row for row in json.loads(run(tmp_path, "keys", "list", workspace_id, "--json").stdout)
+    }
+    new = listed[rotated["api_key"].split("_")[1]]
+    assert (new["name"], new["scopes"], new["status"]) == ("Shop", "sessions", "active")
+    assert listed[prefix]["expires_at"] == rotated["previous_valid_until"]
+    assert listed[prefix]["replaced_by"] == new["prefix"]
+    assert key.rpartition("_")[2] not in run(tmp_path, "keys", "list", workspace_id).stdout
+
+
+def test_the_operator_may_revoke_the_last_admin_key_and_is_told(tmp_path: Path) -> None:
+    made = json.loads(run(tmp_path, "workspaces", "create", "A", "--json").stdout)
+    revoked = run(tmp_path, "keys", "revoke", made["api_key"].split("_")[1])
+    assert revoked.returncode == 0
+    assert f"keys create {made['workspace_id']}" in revoked.stderr
