@@ -21,6 +21,7 @@ from functions.chat_sync import ChatSync
 from functions.config import FunctionsConfig
 from functions.delivery_routes import delivery_routes
 from functions.device_removal import DeviceRemoval
+from functions.docs_routes import docs_routes
 from functions.event_intake import EventIntake
 from functions.event_routes import event_routes
 from functions.health import health_routes
@@ -132,6 +133,7 @@ def make_app(services: Services) -> Flask:
     app.register_blueprint(node_routes(services))
     app.register_blueprint(pages_blueprint(services))
     app.register_blueprint(health_routes(services))
+    app.register_blueprint(docs_routes(services))
     app.extensions["linkpool"] = services
     return app
 

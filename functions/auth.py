@@ -90,6 +90,8 @@ GUARDS = {
     "health.whatsapp": Guard.PUBLIC,
     "health.livez": Guard.PUBLIC,
     "health.readyz": Guard.PUBLIC,
+    "docs.document": Guard.PUBLIC,
+    "docs.page": Guard.PUBLIC,
 }
 
 

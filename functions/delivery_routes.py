@@ -17,7 +17,7 @@ from storage.attempts import Attempt
 from storage.clock import to_wire
 from storage.deliveries import Delivery, DeliveryStatus
 from storage.errors import NotFound
-from storage.events import EventType
+from storage.events import INTERNAL, EventType
 from storage.ids import is_id
 
 
@@ -133,10 +133,9 @@ def _type() -> EventType | None:
     text = request.args.get("type")
     if text is None:
         return None
-    try:
-        return EventType(text)
-    except ValueError:
+    if text not in frozenset(EventType) - INTERNAL:
         refuse("type", "must be the type of an event, such as session_ready")
+    return EventType(text)
 
 
 def _status() -> DeliveryStatus | None:

@@ -9,7 +9,7 @@ import re
 from datetime import datetime, timedelta
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
 
 from functions.addresses import why_refused
 from functions.bodies import Body
@@ -127,6 +127,15 @@ class SecretRotation(Body):
 
 class Replay(Body):
     """Body of POST /api/deliveries/retry: at least one of the two."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [
+                {"required": [name], "properties": {name: {"type": "string"}}}
+                for name in ("endpoint_id", "since")
+            ]
+        }
+    )
 
     endpoint_id: Id | None = None
     since: Moment | None = None

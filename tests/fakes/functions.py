@@ -12,6 +12,7 @@ from werkzeug.test import TestResponse
 from functions.app import make_app, make_services
 from functions.config import FunctionsConfig
 from storage.clock import Clock, SystemClock
+from tests.contract_client import use_contract_client
 from tests.fakes.databases import registry_in
 
 POOL_SECRET = "p00l-secret-for-tests-0123456789abcdef"
@@ -36,6 +37,7 @@ class LocalFunctions:
             FunctionsConfig.from_env(environment(directory, **more)), clock or SystemClock()
         )
         self.app = make_app(self.services)
+        use_contract_client(self.app)
         self.client: FlaskClient = self.app.test_client()
 
     def workspace(self, name: str = "Toko Bunga", webhook_url: str | None = None) -> Backend:

@@ -20,6 +20,7 @@ from storage.ids import new_id
 from storage.node_protocol import Heartbeat
 from storage.registry import Outcome
 from storage.sessions import Session
+from tests.contract_client import use_contract_client
 
 REF = "2@" + "Ab3dEf9hIjKlMn0pQrStUv" * 4 + "==,"
 REF = (REF + ",".join(letter * 43 + "=" for letter in "xyz") + ",1").ljust(237, "w")
@@ -39,6 +40,7 @@ class PageSite:
 
     def __post_init__(self) -> None:
         self.app: Flask = make_app(self.services)
+        use_contract_client(self.app)
         self.client = self.app.test_client()
         self.workspace = self.services.workspaces.create("Harbour & Sons").workspace
         self.node_reports()

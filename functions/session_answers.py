@@ -1,0 +1,268 @@
+"""What the API says about sessions and chats, as models.
+
+Rule: `session_wire` makes the same objects by hand, because a model for every answer would cost time; the
+tests' client holds the two together.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from functions.contract import Answer, Count, Cursor, Id, PhoneNumber, Time
+from storage.models import Phase, SessionStatus
+
+
+class Qr(Answer):
+    """A QR that can be scanned now."""
+
+    text: str
+    """What the QR says, for whoever draws it."""
+    expires_at: Time | None
+    png_url: str
+    svg_url: str
+
+
+class PairingCode(Answer):
+    """A code that can be typed on the phone now."""
+
+    code: str
+    phone_number: PhoneNumber | None
+    """The phone that it is for."""
+    expires_at: Time | None
+
+
+class Passkey(Answer):
+    """WhatsApp waits for a passkey on the phone."""
+
+    expires_at: Time | None
+
+
+class QueuePlace(Answer):
+    """The session waits for a browser."""
+
+    position: Count
+    estimated_wait_ms: Count | None
+
+
+class Timings(Answer):
+    """How long it took, in milliseconds; null where it was not measured."""
+
+    qr_generation_ms: Count | None
+    phone_extraction_ms: Count | None
+    launch_ms: Count | None
+    load_ms: Count | None
+    retrieval_ms: Count | None
+
+
+class ChatsRead(Answer):
+    """The last sync of chats."""
+
+    count: Count | None
+    synced_at: Time | None
+
+
+class Snapshot(Answer):
+    """The newest verified copy of the login."""
+
+    id: str
+    saved_at: Time | None
+    verified_at: Time | None
+    """When all of it was last read back and checked."""
+    size_bytes: Count | None
+    """What a restore writes."""
+
+
+class Session(Answer):
+    """One link between a workspace and one WhatsApp account."""
+
+    id: Id
+    workspace_id: Id
+    reference: str | None
+    """What you gave when you created it."""
+    status: SessionStatus
+    phase: Phase | None
+    """Progress inside a status."""
+    progress_percent: Count | None
+    reason_code: str | None
+    """Why it is where it is, in one word such as qr_timeout, browser_crash, wa_logout. Words may be added."""
+    version: Count
+    """Grows with every change: a smaller one is older."""
+    phone_number: PhoneNumber | None
+    display_name: str | None
+    is_primary: bool
+    """The first account of the workspace."""
+    replaced_by: Id | None
+    """The newer session of the same number."""
+    keep_alive: bool
+    metadata: dict[str, Any]
+    link_url: str | None
+    """The hosted page to send your customer to; null when there is none any more."""
+    link_expires_at: Time | None
+    return_url: str | None
+    webhook_url: str | None
+    locale: str | None
+    qr: Qr | None
+    pairing_code: PairingCode | None
+    passkey: Passkey | None
+    queue: QueuePlace | None
+    assigned_instance_index: Count | None
+    """The node that holds it, by number."""
+    assigned_instance_url: str | None
+    node_id: str | None
+    region: str | None
+    timings: Timings
+    chats: ChatsRead | None
+    snapshot: Snapshot | None
+    created_at: Time
+    last_activity_at: Time
+    connected_at: Time | None
+    deleted_at: Time | None
+
+
+class SessionPage(Answer):
+    """Sessions, the newest first."""
+
+    sessions: list[Session]
+    next_cursor: Cursor
+    """For the next page; null on the last one."""
+
+
+class ChatSync(Answer):
+    """What the last sync came to."""
+
+    session_id: Id
+    status: SessionStatus
+    chats_count: Count | None
+    synced_at: Time | None
+
+
+class Chat(Answer):
+    """One chat of a linked account."""
+
+    id: str
+    """As WhatsApp Web writes it: 628…@c.us, …@lid, …@g.us for a group."""
+    name: str | None
+    unread_count: Count
+    last_message_at: Time | None
+    is_group: bool
+
+
+class ChatPage(ChatSync):
+    """The chats, the newest message first."""
+
+    chats: list[Chat]
+    next_cursor: Cursor
+    """For the next page, until the next sync; null on the last one."""
+
+
+CREATED_EXAMPLE: dict[str, Any] = {
+    "id": "01JD3Z0V5M8Q4T2X9Y7W6R1K0B",
+    "workspace_id": "01JD3YZZ7N6P5Q4R3S2T1V0W9X",
+    "reference": "customer-7",
+    "status": "qr_scanning",
+    "phase": "waiting_for_scan",
+    "progress_percent": None,
+    "reason_code": None,
+    "version": 3,
+    "phone_number": None,
+    "display_name": None,
+    "is_primary": False,
+    "replaced_by": None,
+    "keep_alive": False,
+    "metadata": {"plan": "gold"},
+    "link_url": "https://link.example.com/link/4m0Zx2b9vT6yQ1sK8dWc3pLr5uHn7eJa_gXiVoBtYfE",
+    "link_expires_at": "2026-01-31T10:30:00.000Z",
+    "return_url": "https://example.com/linked",
+    "webhook_url": None,
+    "locale": "id",
+    "qr": {
+        "text": "2@example,of,a,ref",
+        "expires_at": "2026-01-31T09:31:00.000Z",
+        "png_url": "https://link.example.com/api/sessions/01JD3Z0V5M8Q4T2X9Y7W6R1K0B/qr.png",
+        "svg_url": "https://link.example.com/api/sessions/01JD3Z0V5M8Q4T2X9Y7W6R1K0B/qr.svg",
+    },
+    "pairing_code": None,
+    "passkey": None,
+    "queue": None,
+    "assigned_instance_index": 0,
+    "assigned_instance_url": "http://10.0.0.7:8100",
+    "node_id": "node-1",
+    "region": None,
+    "timings": {
+        "qr_generation_ms": 41,
+        "phone_extraction_ms": None,
+        "launch_ms": 310,
+        "load_ms": 820,
+        "retrieval_ms": 12,
+    },
+    "chats": None,
+    "snapshot": None,
+    "created_at": "2026-01-31T09:30:00.000Z",
+    "last_activity_at": "2026-01-31T09:30:00.041Z",
+    "connected_at": None,
+    "deleted_at": None,
+}
+"""A session whose QR is on display."""
+
+LINKED_EXAMPLE: dict[str, Any] = {
+    **CREATED_EXAMPLE,
+    "status": "connected",
+    "phase": None,
+    "version": 7,
+    "phone_number": "+6281234567890",
+    "display_name": "Ayu",
+    "is_primary": True,
+    "qr": None,
+    "timings": {**CREATED_EXAMPLE["timings"], "phone_extraction_ms": 88},
+    "snapshot": {
+        "id": "01JD3Z9A6C4R8T2X9Y7W6R1K0B",
+        "saved_at": "2026-01-31T09:32:00.000Z",
+        "verified_at": "2026-01-31T09:32:00.400Z",
+        "size_bytes": 1846203,
+    },
+    "last_activity_at": "2026-01-31T09:32:00.400Z",
+    "connected_at": "2026-01-31T09:31:02.000Z",
+}
+"""A session whose account is linked."""
+
+
+def example_in(status: str, **changes: Any) -> dict[str, Any]:
+    """The linked example, in another state."""
+    return {**LINKED_EXAMPLE, "status": status, **changes}
+
+
+STARTED_EXAMPLE: dict[str, Any] = {
+    **CREATED_EXAMPLE,
+    "status": "starting",
+    "phase": "launching",
+    "version": 2,
+    "qr": None,
+}
+PAIRING_EXAMPLE: dict[str, Any] = {
+    **CREATED_EXAMPLE,
+    "version": 4,
+    "pairing_code": {
+        "code": "ABCD-EFGH",
+        "phone_number": "+6281234567890",
+        "expires_at": "2026-01-31T09:33:00.000Z",
+    },
+}
+SYNC_EXAMPLE: dict[str, Any] = {
+    "session_id": LINKED_EXAMPLE["id"],
+    "status": "connected",
+    "chats_count": 1,
+    "synced_at": "2026-01-31T10:00:00.000Z",
+}
+CHATS_EXAMPLE: dict[str, Any] = {
+    **SYNC_EXAMPLE,
+    "chats": [
+        {
+            "id": "6289876543210@c.us",
+            "name": "Budi",
+            "unread_count": 2,
+            "last_message_at": "2026-01-31T09:58:12.000Z",
+            "is_group": False,
+        }
+    ],
+    "next_cursor": None,
+}

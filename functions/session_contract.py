@@ -1,0 +1,240 @@
+"""What the calls about sessions and chats promise. How to add one: see `contract`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from functions.contract import (
+    CURSOR,
+    IDEMPOTENCY_KEY,
+    LIMIT,
+    Operation,
+    Operations,
+    Reply,
+    listed,
+    text_filter,
+)
+from functions.error_codes import NODE_CODES
+from functions.session_answers import (
+    CHATS_EXAMPLE,
+    CREATED_EXAMPLE,
+    LINKED_EXAMPLE,
+    PAIRING_EXAMPLE,
+    STARTED_EXAMPLE,
+    SYNC_EXAMPLE,
+    ChatPage,
+    ChatSync,
+    Session,
+    SessionPage,
+    example_in,
+)
+from functions.session_requests import NewSession, Nothing, PairingRequest
+from storage.models import SessionStatus
+
+_TAGGED = ("ETag", "Cache-Control")
+
+
+def _session(example: dict[str, Any], what: str, status: int = 200, *headers: str) -> Reply:
+    return Reply(status=status, what=what, model=Session, example=example, headers=(*_TAGGED, *headers))
+
+
+def _picture(media: str) -> Operation:
+    kind = media.partition("/")[2].partition("+")[0].upper()
+    return Operation(
+        summary=f"The QR now on display, as {kind}",
+        replies=(
+            Reply(
+                status=200,
+                what="The picture.",
+                media={media: None if kind == "PNG" else {"type": "string"}},
+                headers=("Cache-Control",),
+            ),
+        ),
+        errors=("session_not_found", "no_qr"),
+    )
+
+
+def _action(
+    summary: str,
+    *replies: Reply,
+    text: str = "",
+    errors: tuple[str, ...] = (),
+    asks_node: bool = True,
+    **more: Any,
+) -> Operation:
+    """A POST to a session, without a body unless said."""
+    return Operation(
+        summary=summary,
+        text=text,
+        replies=replies,
+        errors=("session_not_found", *errors, *(NODE_CODES if asks_node else ())),
+        **{"body": Nothing, **more},
+    )
+
+
+_SESSIONS: Operations = {
+    "create": Operation(
+        summary="Create a session",
+        text=(
+            "Gives the link to send to your customer and, when a warm browser served it, the QR in the same "
+            "answer. Nothing is refused for want of room: the session is queued."
+        ),
+        body=NewSession,
+        body_example={
+            "reference": "customer-7",
+            "return_url": "https://example.com/linked",
+            "metadata": {"plan": "gold"},
+            "locale": "id",
+        },
+        headers=(IDEMPOTENCY_KEY,),
+        replies=(
+            _session(CREATED_EXAMPLE, "Made.", 201, "Location", "Idempotency-Replayed"),
+            _session(
+                {
+                    **STARTED_EXAMPLE,
+                    "status": "queued",
+                    "phase": None,
+                    "queue": {"position": 3, "estimated_wait_ms": 4000},
+                },
+                "Made; its browser follows.",
+                202,
+                "Location",
+                "Idempotency-Replayed",
+            ),
+        ),
+        errors=("idempotency_key_reused",),
+    ),
+    "page": Operation(
+        summary="List sessions",
+        query=(
+            listed("status", SessionStatus, "Only these."),
+            text_filter("reference", "Only with this reference.", "customer-7"),
+            # a plus sign in an address is a space: it has to be written %2B
+            text_filter(
+                "phone_number", "Only of this number, with + (in an address: %2B).", "+6281234567890"
+            ),
+            CURSOR,
+            LIMIT,
+        ),
+        replies=(
+            Reply(
+                status=200,
+                what="The newest first.",
+                model=SessionPage,
+                example={"sessions": [LINKED_EXAMPLE], "next_cursor": None},
+            ),
+        ),
+    ),
+    "show": Operation(
+        summary="Show a session",
+        text="With If-None-Match, 304 until something changed. A deleted one is shown until it is forgotten.",
+        replies=(
+            _session(LINKED_EXAMPLE, "As it is now."),
+            Reply(status=304, what="As it was.", headers=_TAGGED),
+        ),
+        errors=("session_not_found",),
+    ),
+    "delete": _action(
+        "Delete a session",
+        _session(
+            example_in("deleted", deleted_at="2026-01-31T11:00:00.000Z", link_url=None, snapshot=None),
+            "It is deleted.",
+        ),
+        text="Removes the device from the account and destroys profile and snapshots. Again is no change.",
+        asks_node=False,
+    ),
+    "qr_png": _picture("image/png"),
+    "qr_svg": _picture("image/svg+xml"),
+    "regenerate_qr": _action(
+        "Ask for a new QR",
+        _session(CREATED_EXAMPLE, "The new QR, or one on its way."),
+        text="Starts a session that has not started or has ended.",
+        errors=("already_linked", "session_ended", "device_being_removed"),
+    ),
+    "pairing_code": _action(
+        "Ask for a pairing code",
+        _session(PAIRING_EXAMPLE, "The code."),
+        _session(STARTED_EXAMPLE, "The code follows with `pairing_code_generated`.", 202),
+        text="Eight characters that are typed on the phone in place of scanning.",
+        body=PairingRequest,
+        body_example={"phone": "+6281234567890"},
+        body_required=True,
+        errors=(
+            "already_linked",
+            "passkey_required",
+            "session_ended",
+            "device_being_removed",
+            "invalid_phone",
+        ),
+    ),
+    "restart": _action(
+        "Start again",
+        _session(STARTED_EXAMPLE, "On its way.", 202, "Idempotency-Replayed"),
+        text="Towards a fresh QR, or of a linked account's browser. Every call starts over.",
+        headers=(IDEMPOTENCY_KEY,),
+        errors=("session_ended", "device_being_removed", "idempotency_key_reused"),
+        asks_node=False,
+    ),
+    "log_out": _action(
+        "Remove the device from the account",
+        _session(example_in("logged_out", reason_code="requested"), "It was removed before."),
+        _session(LINKED_EXAMPLE, "`session_logged_out` follows.", 202),
+        errors=("not_linked",),
+        asks_node=False,
+    ),
+    "hibernate": _action(
+        "Close the browser, keep the login",
+        _session(example_in("hibernated"), "It sleeps."),
+        errors=("not_connected",),
+    ),
+    "wake": _action(
+        "Wake a hibernated session",
+        _session(LINKED_EXAMPLE, "It is connected."),
+        _session(example_in("hibernated"), "`session_woken` follows.", 202),
+        errors=("not_linked",),
+    ),
+    "snapshot": _action(
+        "Save the login now", _session(LINKED_EXAMPLE, "It is saved."), errors=("not_connected",)
+    ),
+    "make_primary": _action(
+        "Make it the workspace's first account",
+        _session(LINKED_EXAMPLE, "It is."),
+        errors=("not_linked",),
+        asks_node=False,
+    ),
+}
+
+_CHATS: Operations = {
+    "sync": _action(
+        "Read the chats now",
+        Reply(status=200, what="They are read.", model=ChatSync, example=SYNC_EXAMPLE),
+        Reply(
+            status=202,
+            what="The session slept and is being woken. Ask again.",
+            model=ChatSync,
+            example={**SYNC_EXAMPLE, "status": "hibernated"},
+            headers=("Retry-After",),
+        ),
+        text="Nothing syncs by itself.",
+        errors=("not_connected", "still_syncing", "not_linked"),
+    ),
+    "page": Operation(
+        summary="List the chats that the last sync found",
+        query=(CURSOR, LIMIT),
+        replies=(
+            Reply(
+                status=200,
+                what="The newest message first.",
+                model=ChatPage,
+                example=CHATS_EXAMPLE,
+                headers=("Cache-Control",),
+            ),
+        ),
+        errors=("session_not_found", "never_synced", "cursor_outdated"),
+    ),
+}
+
+OPERATIONS: Operations = {
+    **{f"sessions.{name}": operation for name, operation in _SESSIONS.items()},
+    **{f"chats.{name}": operation for name, operation in _CHATS.items()},
+}
