@@ -163,5 +163,10 @@ def _verify_node(services: Services) -> str:
     if not 0 < len(node_id) <= 100 or not 0 < len(nonce) <= 100:
         raise Untrusted("node id and nonce have at most 100 characters")
     if not services.nodes.use_nonce(node_id, nonce):
-        raise Problem(401, "replayed", "this signed request was received before; sign it anew")
+        raise Problem(
+            401,
+            "replayed",
+            "this signed request was received before; sign it anew",
+            headers={"WWW-Authenticate": "Linkpool-Signature"},
+        )
     return node_id

@@ -23,6 +23,10 @@ _DEEPEST = 32
 """Nobody nests metadata deeper on purpose, and deep nesting is how parsers are brought down."""
 _TOO_DEEP = f"the body is nested deeper than {_DEEPEST} levels"
 
+_MOST_DIGITS = 308
+"""A double, which is what most others read numbers into, ends there."""
+_EXACT = 2**53
+
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -98,15 +102,16 @@ def _no_constant(name: str) -> Any:
 
 
 def _float(digits: str) -> float:
+    """JSON knows one kind of number: 30.0 is the integer 30, as the contract's schemas say."""
     value = float(digits)
     if math.isinf(value):
         raise ValueError(f"{digits[:20]} is larger than any number here")
-    return value
+    return int(value) if value.is_integer() and abs(value) <= _EXACT else value
 
 
 def _integer(digits: str) -> int:
-    if len(digits) > 20:
-        raise ValueError("a number has more than 20 digits")
+    if len(digits) > _MOST_DIGITS:
+        raise ValueError(f"a number has more than {_MOST_DIGITS} digits")
     return int(digits)
 
 

@@ -153,7 +153,8 @@ def listed(name: str, values: Iterable[StrEnum], what: str) -> Parameter:
 
 def text_filter(name: str, what: str, example: str) -> Parameter:
     """A filter by equality."""
-    return Parameter(name=name, what=what, schema={"type": "string"}, example=example)
+    schema: Schema = {"type": "string", "pattern": "^[^\\u0000-\\u001f]*$"}
+    return Parameter(name=name, what=what, schema=schema, example=example)
 
 
 CURSOR = Parameter(

@@ -27,7 +27,8 @@ def delivery_routes(services: Services) -> Blueprint:
     blueprint = Blueprint("deliveries", __name__, url_prefix="/api/deliveries")
     blueprint.add_url_rule("", "page", routes.page)
     blueprint.add_url_rule("/retry", "replay", routes.replay, methods=["POST"])
-    blueprint.add_url_rule("/<delivery_id>", "show", routes.show)
+    # no id is that short: GET …/retry is an address that takes POST only
+    blueprint.add_url_rule("/<string(minlength=6):delivery_id>", "show", routes.show)
     blueprint.add_url_rule("/<delivery_id>/retry", "retry", routes.retry, methods=["POST"])
     return blueprint
 

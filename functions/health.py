@@ -80,6 +80,7 @@ class _Routes:
         if not self._services.database.answers():
             response = jsonify(status="not_ready", reason="the registry cannot be read")
             response.status_code = 503
+            response.headers["Cache-Control"] = "no-store"
             return response
         live = sum(node["alive"] for node in self._nodes())
         return jsonify(status="ready", live_nodes=live)

@@ -45,10 +45,15 @@ class QueuedData(_Told):
     estimated_wait_ms: _Number = None
 
 
-class ProgressData(_Told):
-    """How far a start is."""
+class StartingData(_Told):
+    """What a start is at."""
 
     phase: Phase | None = None
+
+
+class ProgressData(StartingData):
+    """How far a start is."""
+
     percent: Annotated[float, Field(ge=0, le=100)] | None = None
 
 
@@ -131,8 +136,13 @@ class QueuedEvent(_Event):
     data: QueuedData
 
 
+class StartingEvent(_Event):
+    event: Literal["session_starting"]
+    data: StartingData
+
+
 class ProgressEvent(_Event):
-    event: Literal["session_starting", "session_progressed"]
+    event: Literal["session_progressed"]
     data: ProgressData
 
 
@@ -192,6 +202,7 @@ class PlainEvent(_Event):
 
 AnyEvent = (
     QueuedEvent
+    | StartingEvent
     | ProgressEvent
     | QrEvent
     | CodeEvent
@@ -242,7 +253,7 @@ class Heartbeat(_Told):
     """The node that signed."""
     url: Annotated[str, Field(json_schema_extra={"pattern": "^https?://", "format": "node-url"})]
     """Where its control API is."""
-    region: str | None
+    region: str | None = None
     capacity: _Small
     live: _Small
     warm: _Small
@@ -253,7 +264,7 @@ class Heartbeat(_Told):
     """Ids of sessions whose profile lies on its disk."""
     erased: list[str] = Field(default_factory=list)
     """Ids of sessions of which nothing is left."""
-    sandbox: bool | None
+    sandbox: bool | None = None
     """Whether Chromium's sandbox is on."""
 
 

@@ -171,6 +171,7 @@ OPERATIONS: Operations = {
         "invalid_phone",
         body=PagePairing,
         body_example={"phone_number": "+6281234567890"},
+        body_required=True,
         body_media=(FORM, "application/json"),
     ),
 }

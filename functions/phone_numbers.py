@@ -6,12 +6,13 @@ import phonenumbers
 
 from storage.errors import InvalidPhone
 
-_LONGEST = 40
+LONGEST_PHONE = 40
+"""Of any spelling, with spaces and hyphens."""
 
 
 def normalise(text: str) -> str:
     """+62 812-3456-7890 becomes +6281234567890. Raises InvalidPhone."""
-    if len(text) > _LONGEST or not text.startswith("+"):
+    if len(text) > LONGEST_PHONE or not text.startswith("+"):
         raise InvalidPhone("give the number with + and its country code, such as +6281234567890")
     try:
         number = phonenumbers.parse(text)

@@ -14,6 +14,7 @@ from typing import Any
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import ClientDisconnected, HTTPException, MethodNotAllowed
 
+from functions.error_codes import ERROR_CODES, NODE_CODES
 from storage.errors import (
     BadMessage,
     Conflict,
@@ -95,10 +96,8 @@ def problem_of(error: Exception) -> Problem:
             return Problem(422, "invalid_phone", message, [FieldError(field="phone", message=message)])
         case PoolUnreachable():
             return Problem(503, "node_unreachable", str(error), headers={"Retry-After": NODE_RETRY_AFTER})
-        case PoolRefused() if error.status in {404, 409, 422}:
-            return Problem(409, error.code, str(error), headers={"Retry-After": NODE_RETRY_AFTER})
         case PoolRefused():
-            return Problem(503, error.code, str(error), headers={"Retry-After": NODE_RETRY_AFTER})
+            return _of_node(error)
         case Untrusted():
             return Problem(401, "untrusted", str(error), headers={"WWW-Authenticate": "Linkpool-Signature"})
         case BadMessage():
@@ -116,6 +115,14 @@ def problem_of(error: Exception) -> Problem:
             return Problem(
                 500, "internal_error", "something failed here; the request's id finds it in our log"
             )
+
+
+def _of_node(error: PoolRefused) -> Problem:
+    """Codes that callers know go through; a newer node may have others."""
+    status = 409 if error.status in {404, 409, 422} else 503
+    known = error.code in NODE_CODES and status in ERROR_CODES[error.code].statuses
+    code = error.code if known else "node_refused"
+    return Problem(status, code, str(error), headers={"Retry-After": NODE_RETRY_AFTER})
 
 
 def _of_http(error: HTTPException) -> Problem:

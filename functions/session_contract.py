@@ -10,6 +10,7 @@ from functions.contract import (
     LIMIT,
     Operation,
     Operations,
+    Parameter,
     Reply,
     listed,
     text_filter,
@@ -109,9 +110,11 @@ _SESSIONS: Operations = {
         query=(
             listed("status", SessionStatus, "Only these."),
             text_filter("reference", "Only with this reference.", "customer-7"),
-            # a plus sign in an address is a space: it has to be written %2B
-            text_filter(
-                "phone_number", "Only of this number, with + (in an address: %2B).", "+6281234567890"
+            Parameter(
+                name="phone_number",
+                what="Only of this number, with + and country code. In an address, + is written %2B.",
+                schema={"type": "string", "format": "phone", "pattern": r"^\+"},
+                example="+6281234567890",
             ),
             CURSOR,
             LIMIT,

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from functions.addresses import why_refused
 from functions.bodies import Body
-from functions.phone_numbers import normalise
+from functions.phone_numbers import LONGEST_PHONE, normalise
 from functions.problems import FieldError, Problem
 from storage.errors import InvalidPhone
 from storage.same_account import same_account
@@ -19,7 +19,11 @@ MAX_METADATA_BYTES = 16 * 1024
 LOCALES = ("en", "id", "pt", "es", "hi", "ar")
 """The languages of the hosted page."""
 
-_LOCALE = re.compile(rf"({'|'.join(LOCALES)})(-[A-Za-z0-9]{{2,8}})*")
+_LOCALE = rf"^({'|'.join(LOCALES)})(-[A-Za-z0-9]{{2,8}})*$"
+_AUTHORITY = r"""[!"$-.0->A-~]+"""
+"""Printable ASCII but # / ? @: what may stand between // and the path."""
+_WEB_ADDRESS = rf"^https?://{_AUTHORITY}([/?#][!-~]*)?$"
+_PROXY = rf"^(https?|socks5)://({_AUTHORITY}@)?{_AUTHORITY}:[0-9]{{1,5}}/?$"
 
 
 def _phone(value: str) -> str:
@@ -39,44 +43,70 @@ def _metadata(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def _locale(value: str) -> str:
-    if _LOCALE.fullmatch(value) is None:
+    if re.fullmatch(_LOCALE, value) is None:
         raise ValueError(f"must be one of {', '.join(LOCALES)}, with or without a region such as pt-BR")
     return value
 
 
 def _web_address(value: str) -> str:
-    if re.fullmatch(r"https?://[^\s/?#@]+([/?#]\S*)?", value) is None or not value.isascii():
+    if re.fullmatch(_WEB_ADDRESS, value) is None:
         raise ValueError("must be an http or https address, such as https://example.com/linked")
     return value
 
 
 def _proxy(value: str) -> str:
-    if (
-        re.fullmatch(r"(https?|socks5)://([^\s/?#@]+@)?[^\s/?#@]+:\d{1,5}/?", value) is None
-        or not value.isascii()
-    ):
+    if re.fullmatch(_PROXY, value) is None:
         raise ValueError("must be scheme://[user:password@]host:port with http, https or socks5")
     return value
 
 
 Url = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
-Phone = Annotated[str, AfterValidator(_phone)]
+WebhookUrl = Annotated[
+    Url,
+    Field(
+        description="https and public, unless the operator allows another.",
+        json_schema_extra={"format": "webhook-url"},
+    ),
+]
+Phone = Annotated[
+    str,
+    AfterValidator(_phone),
+    Field(
+        description="With + and country code, in any spelling.",
+        json_schema_extra={"format": "phone", "pattern": r"^\+", "maxLength": LONGEST_PHONE},
+    ),
+]
 
 
 class NewSession(Body):
     """Body of POST /api/sessions."""
 
-    reference: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
-    phone: Phone | None = None
-    expected_phone: Phone | None = None
-    webhook_url: Url | None = None
-    return_url: Annotated[Url, AfterValidator(_web_address)] | None = None
-    metadata: Annotated[dict[str, Any], AfterValidator(_metadata)] = Field(default_factory=dict)
-    start: bool = True
-    keep_alive: bool = False
-    region: Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9._-]{1,64}$")] | None = None
-    proxy: Annotated[Url, AfterValidator(_proxy)] | None = None
-    locale: Annotated[str, AfterValidator(_locale)] | None = None
+    reference: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = Field(
+        default=None, description="Yours; comes back with the session and every event of it."
+    )
+    phone: Phone | None = Field(default=None, description="Asks for a pairing code for this number at once.")
+    expected_phone: Phone | None = Field(
+        default=None, description="Only this number may link; another one is logged out again."
+    )
+    webhook_url: WebhookUrl | None = Field(default=None, description="An endpoint for this session alone.")
+    return_url: (
+        Annotated[Url, AfterValidator(_web_address), Field(json_schema_extra={"pattern": _WEB_ADDRESS})]
+        | None
+    ) = Field(default=None, description="Where the hosted page leads when the account is linked.")
+    metadata: Annotated[dict[str, Any], AfterValidator(_metadata)] = Field(
+        default_factory=dict, description="Any JSON object of at most 16 kB; comes back with the session."
+    )
+    start: bool = Field(default=True, description="False: the QR starts when the hosted page is opened.")
+    keep_alive: bool = Field(default=False, description="Never hibernate.")
+    region: Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9._-]{1,64}$")] | None = Field(
+        default=None, description="Prefer machines of this region."
+    )
+    proxy: Annotated[Url, AfterValidator(_proxy), Field(json_schema_extra={"pattern": _PROXY})] | None = (
+        Field(default=None, description="scheme://[user:password@]host:port with http, https or socks5.")
+    )
+    locale: Annotated[str, AfterValidator(_locale), Field(json_schema_extra={"pattern": _LOCALE})] | None = (
+        Field(default=None, description="The language of the hosted page, such as pt-BR.")
+    )
 
     @model_validator(mode="after")
     def _same_number(self) -> Self:

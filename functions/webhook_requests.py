@@ -14,7 +14,7 @@ from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
 from functions.addresses import why_refused
 from functions.bodies import Body
 from functions.paging import refuse
-from functions.session_requests import Url
+from functions.session_requests import WebhookUrl
 from storage.clock import from_wire
 from storage.events import INTERNAL, EventType
 
@@ -83,10 +83,32 @@ def _moment(text: str) -> str:
     return text
 
 
-Events = Annotated[list[str], AfterValidator(_events)]
-Headers = Annotated[dict[str, str], AfterValidator(_headers)]
+Events = Annotated[
+    list[str],
+    AfterValidator(_events),
+    Field(
+        description="Only these; empty for all.",
+        json_schema_extra={"items": {"type": "string", "enum": list(_PUBLIC)}, "uniqueItems": True},
+    ),
+]
+Headers = Annotated[
+    dict[str, str],
+    AfterValidator(_headers),
+    Field(
+        description="Sent with every webhook. Those that we set, such as webhook-id or Host, are refused.",
+        json_schema_extra={
+            "maxProperties": MOST_HEADERS,
+            "propertyNames": {"pattern": f"^{_NAME.pattern}$"},
+            "additionalProperties": {
+                "type": "string",
+                "maxLength": LONGEST_HEADER,
+                "pattern": f"^{_VALUE.pattern}$",
+            },
+        },
+    ),
+]
 Id = Annotated[str, StringConstraints(min_length=1, max_length=100)]
-Moment = Annotated[str, AfterValidator(_moment)]
+Moment = Annotated[str, AfterValidator(_moment), Field(json_schema_extra={"format": "date-time"})]
 
 
 def check_address(url: str, allowed: frozenset[str]) -> None:
@@ -99,8 +121,8 @@ def check_address(url: str, allowed: frozenset[str]) -> None:
 class NewWebhook(Body):
     """Body of POST /api/webhooks."""
 
-    url: Url
-    session_id: Id | None = None
+    url: WebhookUrl
+    session_id: Id | None = Field(default=None, description="Only of this session.")
     events: Events = Field(default_factory=list)
     headers: Headers = Field(default_factory=dict)
 
@@ -108,16 +130,18 @@ class NewWebhook(Body):
 class WebhookChange(Body):
     """Body of PATCH /api/webhooks/{id}: what is not given stays. Lists and objects are replaced whole."""
 
-    url: Url | None = None
+    url: WebhookUrl | None = None
     events: Events | None = None
     headers: Headers | None = None
-    enabled: bool | None = None
+    enabled: bool | None = Field(default=None, description="False owes it nothing more.")
 
 
 class SecretRotation(Body):
     """Body of POST /api/webhooks/secret/rotate."""
 
-    overlap_seconds: Annotated[int, Field(ge=0, le=7 * 86_400)] = 86_400
+    overlap_seconds: Annotated[int, Field(ge=0, le=7 * 86_400)] = Field(
+        default=86_400, description="How long the secret before signs too."
+    )
     """A day: long enough to roll a new secret out, short enough to end a leaked one."""
 
     @property
@@ -138,7 +162,7 @@ class Replay(Body):
     )
 
     endpoint_id: Id | None = None
-    since: Moment | None = None
+    since: Moment | None = Field(default=None, description="Created at or after this moment.")
 
     @property
     def since_moment(self) -> datetime | None:
