@@ -68,7 +68,7 @@ ERROR_CODES: dict[str, ErrorCode] = {
     "endpoint_deleted": _code(409, "The delivery's endpoint was deleted."),
     "endpoint_disabled": _code(409, "The endpoint is switched off. Enable it first."),
     "delivery_in_flight": _code(409, "The delivery is being sent right now."),
-    "conflict": _code(409, "The record is in a state that does not allow this."),
+    "conflict": _code(409, "Somebody else changed it at the same moment. Try again."),
     # how much
     "too_many_streams": _code(429, "The workspace has as many streams as it may. Close one."),
     # the machine that holds the session

@@ -109,7 +109,7 @@ def _form(summary: str, *errors: str, **more: Any) -> Operation:
             ),
             Reply(status=303, what="Back to the page.", media={HTML: None}, headers=("Location", *_NO_STORE)),
         ),
-        errors=(*_LINK, "foreign_form", *errors, *NODE_CODES),
+        errors=(*_LINK, "foreign_form", "conflict", *errors, *NODE_CODES),
         html_errors=True,
         **more,
     )

@@ -68,7 +68,7 @@ def _action(
         summary=summary,
         text=text,
         replies=replies,
-        errors=("session_not_found", *errors, *(NODE_CODES if asks_node else ())),
+        errors=("session_not_found", "conflict", *errors, *(NODE_CODES if asks_node else ())),
         **{"body": Nothing, **more},
     )
 
