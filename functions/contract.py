@@ -6,9 +6,10 @@ the tests' client holds every answer against the document.
 How to add a route:
 1. Give it its guard in `auth.GUARDS`, as before. The guard decides `security` and the 401 in the document.
 2. Put an `Operation` under the same endpoint name into the table of the `*_contract` module it belongs to; a
-   new table is added to `openapi.TABLES`. Say what it answers (`Reply`, with a model of `Answer` and an
-   example), its body (the model that `read_body` validates with, and an example), its parameters, and the
-   codes of its own refusals. What follows from the guard, from having a body or parameters is added for you.
+   new table is added to `openapi.TABLES`, a new blueprint gets a heading in `openapi.TAGS`. Say what it
+   answers (`Reply`, with a model of `Answer` and an example), its body (the model that `read_body` validates
+   with, and an example), its parameters, and the codes of its own refusals. What follows from the guard, from
+   having a body or parameters is added for you.
 3. A new code is a line in `error_codes`; a new name in an address one in `PATH_PARAMETERS`; a new response
    header one in `HEADERS`.
 4. `python -m functions.openapi` writes docs/openapi.json. It refuses what would break a caller.

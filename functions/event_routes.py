@@ -45,7 +45,8 @@ class _Routes:
     def page(self) -> Response:
         accepted = request.accept_mimetypes
         wants_stream = accepted.quality(_STREAM) > accepted.quality("application/json")
-        return self._stream() if wants_stream and request.method == "GET" else self._list()
+        seen = self._position("Last-Event-ID", request.headers.get("Last-Event-ID"))
+        return self._stream(seen) if wants_stream and request.method == "GET" else self._list()
 
     def _list(self) -> Response:
         check_parameters("after", "types", "session_id", "cursor", "limit")
@@ -60,7 +61,7 @@ class _Routes:
             next_cursor=to_cursor(str(stretch.position)) if stretch.more else None,
         )
 
-    def _stream(self) -> Response:
+    def _stream(self, position: int | None) -> Response:
         check_parameters("after", "types", "session_id")
         client = request.environ.get("gunicorn.socket")
         if not isinstance(client, socket.socket):
@@ -70,7 +71,6 @@ class _Routes:
                 "this server holds no connection open; ask for application/json and page through the events",
             )
         wanted = _filter()
-        position = self._position("Last-Event-ID", request.headers.get("Last-Event-ID"))
         if position is None:
             position = self._position("after", request.args.get("after"))
         workspace_id = current_workspace().id

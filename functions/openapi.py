@@ -121,7 +121,7 @@ def build(app: Flask, *, server_url: str = "/", strict: bool = False) -> dict[st
         "openapi": "3.1.0",
         "info": {"title": "linkpool", "version": API_VERSION, "description": _ABOUT},
         "servers": [{"url": server_url}],
-        "tags": [{"name": TAGS[name][0], "description": TAGS[name][1]} for name in headings],
+        "tags": [{"name": _heading(name)[0], "description": _heading(name)[1]} for name in headings],
         "paths": paths,
         "webhooks": _webhooks(),
         "components": {
@@ -145,6 +145,12 @@ def build(app: Flask, *, server_url: str = "/", strict: bool = False) -> dict[st
     }
 
 
+def _heading(blueprint: str) -> tuple[str, str]:
+    if blueprint not in TAGS:
+        raise ValueError(f"give the calls of {blueprint!r} a heading in functions.openapi.TAGS")
+    return TAGS[blueprint]
+
+
 def path_of(rule: Rule) -> str:
     """As OpenAPI writes it."""
     return re.sub(r"<(?:[^:>]+:)?([^>]+)>", r"{\1}", rule.rule)
@@ -157,7 +163,7 @@ def _operation(endpoint: str, operation: Operation, rule: Rule) -> dict[str, Any
     parameters += [_parameter(parameter, "header") for parameter in operation.headers]
     return {
         "operationId": endpoint.replace(".", "_"),
-        "tags": [TAGS[endpoint.partition(".")[0]][0]],
+        "tags": [_heading(endpoint.partition(".")[0])[0]],
         "summary": operation.summary,
         **({"description": operation.text} if operation.text else {}),
         "security": _security(guard),
@@ -199,6 +205,8 @@ def error_codes_of(operation: Operation, guard: Guard | None, has_path_parameter
 
 
 def _path_parameter(name: str) -> dict[str, Any]:
+    if name not in PATH_PARAMETERS:
+        raise ValueError(f"say what {name!r} in an address is, in functions.contract.PATH_PARAMETERS")
     what, schema, sample = PATH_PARAMETERS[name]
     return {
         "name": name,
@@ -353,7 +361,7 @@ def render(document: Mapping[str, Any]) -> str:
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 
-def current() -> dict[str, Any]:
+def current(*, strict: bool = False) -> dict[str, Any]:
     """The document of this code, from an app that nobody calls."""
     from functions.app import make_app, make_services  # it imports the routes of /docs, which import this
     from functions.config import FunctionsConfig
@@ -364,7 +372,7 @@ def current() -> dict[str, Any]:
         config = FunctionsConfig.from_env(environ | {"DATABASE_URL": f"sqlite:///{directory}/registry.db"})
         services = make_services(config, SystemClock())
         try:
-            return build(make_app(services))
+            return build(make_app(services), strict=strict)
         finally:
             services.close()
 

@@ -7,6 +7,7 @@ whichever test met it. What a test sent and had accepted has to be described as 
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import Any
 
 import jsonschema_rs
@@ -15,6 +16,7 @@ from flask.testing import FlaskClient
 from werkzeug.exceptions import HTTPException
 from werkzeug.test import TestResponse
 
+from functions import openapi
 from functions.openapi import UNDOCUMENTED, build, path_of
 
 _AUTOMATIC = {"HEAD", "OPTIONS"}
@@ -47,6 +49,12 @@ def contract_of(app: Flask) -> Contract:
     if routes not in _made:
         _made[routes] = Contract(build(app, strict=True))
     return _made[routes]
+
+
+@cache
+def published_contract() -> Contract:
+    """For tests that have no app at hand."""
+    return Contract(openapi.current(strict=True))
 
 
 class Contract:

@@ -13,6 +13,7 @@ from typing import Any
 
 from standardwebhooks import Webhook, WebhookVerificationError
 
+from tests.contract_client import published_contract
 from tests.waiting import eventually
 
 
@@ -46,8 +47,9 @@ class Received:
         return value
 
     def verify(self, secret: str) -> dict[str, Any]:
-        """As a customer does it, with the library of the standard."""
+        """As a customer does it, with the library of the standard; and it has to be as the contract says."""
         value: dict[str, Any] = Webhook(secret).verify(self.raw, self.headers)
+        published_contract().check_webhook(value)
         return value
 
 
