@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from typing import Annotated, Any, Self
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
@@ -20,10 +21,11 @@ LOCALES = ("en", "id", "pt", "es", "hi", "ar")
 """The languages of the hosted page."""
 
 _LOCALE = rf"^({'|'.join(LOCALES)})(-[A-Za-z0-9]{{2,8}})*$"
-_AUTHORITY = r"""[!"$-.0->A-~]+"""
-"""Printable ASCII but # / ? @: what may stand between // and the path."""
-_WEB_ADDRESS = rf"^https?://{_AUTHORITY}([/?#][!-~]*)?$"
-_PROXY = rf"^(https?|socks5)://({_AUTHORITY}@)?{_AUTHORITY}:[0-9]{{1,5}}/?$"
+_HOST = r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~%-]+)"
+_WEB_ADDRESS = rf"^https?://{_HOST}(:[0-9]{{1,5}})?([/?#][!-~]*)?$"
+_USER = r"""[!"$-.0->A-~]+"""
+"""Printable ASCII but # / ? @."""
+_PROXY = rf"^(https?|socks5)://({_USER}@)?{_HOST}:[0-9]{{1,5}}/?$"
 
 
 def _phone(value: str) -> str:
@@ -48,14 +50,22 @@ def _locale(value: str) -> str:
     return value
 
 
+def _can_be_split(value: str) -> bool:
+    """Brackets around no IPv6 address, and ports that are none, fail whoever reads them later."""
+    try:
+        return urlsplit(value).port != 0
+    except ValueError:
+        return False
+
+
 def _web_address(value: str) -> str:
-    if re.fullmatch(_WEB_ADDRESS, value) is None:
+    if re.fullmatch(_WEB_ADDRESS, value) is None or not _can_be_split(value):
         raise ValueError("must be an http or https address, such as https://example.com/linked")
     return value
 
 
 def _proxy(value: str) -> str:
-    if re.fullmatch(_PROXY, value) is None:
+    if re.fullmatch(_PROXY, value) is None or not _can_be_split(value):
         raise ValueError("must be scheme://[user:password@]host:port with http, https or socks5")
     return value
 

@@ -97,6 +97,9 @@ def _make_believable(case: Any) -> None:
         body["node_id"] = NODE_ID
         if "node_id" in (case.path_parameters or {}):
             case.path_parameters["node_id"] = NODE_ID
+    for name, good in (("return_url", "https://example.com/"), ("proxy", "http://proxy.example:8080")):
+        if isinstance(body.get(name), str) and not _is_address(body[name]):
+            body[name] = good  # brackets around no IPv6 address, or port 99999
     if case.path == "/api/webhooks":
         body.pop("session_id", None)
     if isinstance(body.get("headers"), dict):
@@ -105,6 +108,13 @@ def _make_believable(case: Any) -> None:
     for name in ("phone", "phone_number"):
         if isinstance(body.get(name), str):
             body[name] = _phone(body[name])
+
+
+def _is_address(url: str) -> bool:
+    try:
+        return urlsplit(url).port != 0
+    except ValueError:
+        return False
 
 
 def _phone(seed: str) -> str:

@@ -52,6 +52,10 @@ def problem_of(response: Any) -> dict[str, Any]:
         ({"webhook_url": "https://example.com/" + "a" * 2000}, "webhook_url"),
         ({"return_url": "javascript:alert(1)"}, "return_url"),
         ({"return_url": "https://"}, "return_url"),
+        ({"return_url": "https://["}, "return_url"),
+        ({"return_url": "https://[::::]/"}, "return_url"),
+        ({"return_url": "https://example.com:99999/"}, "return_url"),
+        ({"return_url": "https://example.com/\x01"}, "return_url"),
         ({"metadata": []}, "metadata"),
         ({"metadata": {"a": "b" * 17_000}}, "metadata"),
         ({"start": "yes"}, "start"),
@@ -60,6 +64,8 @@ def problem_of(response: Any) -> dict[str, Any]:
         ({"region": "eu west"}, "region"),
         ({"proxy": "proxy.example:8080"}, "proxy"),
         ({"proxy": "http://proxy.example:8080/path"}, "proxy"),
+        ({"proxy": "http://[proxy]:8080"}, "proxy"),
+        ({"proxy": "http://proxy.example:٨٠"}, "proxy"),
         ({"locale": "tlh"}, "locale"),
         ({"locale": "en_US"}, "locale"),
         ({"id": "01JD3Z0V5M8Q4T2X9Y7W6R1K0B"}, "id"),
@@ -220,3 +226,41 @@ def test_an_error_of_ours_shows_nothing_of_the_inside(
 def test_a_callers_request_id_is_kept_when_it_is_harmless(backend: Backend) -> None:
     assert backend.get("/api/x", headers={"X-Request-Id": "abc-1"}).headers["X-Request-Id"] == "abc-1"
     assert backend.get("/api/x", headers={"X-Request-Id": "a b"}).headers["X-Request-Id"] != "a b"
+
+
+def test_a_number_that_is_written_with_a_point_is_the_integer_it_is(
+    backend: Backend, functions: LocalFunctions
+) -> None:
+    answer = backend.post(
+        "/api/webhooks/secret/rotate", data=b'{"overlap_seconds": 60.0}', content_type="application/json"
+    )
+    assert answer.status_code == 200
+    answer = backend.post(
+        "/api/webhooks/secret/rotate", data=b'{"overlap_seconds": 60.5}', content_type="application/json"
+    )
+    assert problem_of(answer)["errors"][0]["field"] == "overlap_seconds"
+
+
+def test_metadata_keeps_numbers_that_are_longer_than_a_column(backend: Backend, pool: FakePool) -> None:
+    digits = "9" * 300
+    body = f'{{"start": false, "metadata": {{"a": {digits}}}}}'.encode()
+    made = backend.post("/api/sessions", data=body, content_type="application/json").get_json()
+    assert backend.session(made["id"])["metadata"] == {"a": int(digits)}
+
+
+def test_a_list_of_events_looks_at_last_event_id_too(backend: Backend) -> None:
+    answer = backend.get("/api/events", headers={"Last-Event-ID": "@>?"})
+    assert problem_of(answer)["errors"][0]["field"] == "Last-Event-ID"
+
+
+def test_an_address_below_deliveries_that_takes_post_only_says_so(backend: Backend) -> None:
+    answer = backend.get("/api/deliveries/retry")
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "OPTIONS, POST")
+
+
+def test_a_code_of_a_newer_node_does_not_reach_callers(backend: Backend, pool: FakePool) -> None:
+    session = backend.create()
+    pool.refusal = (409, {"code": "brand_new", "detail": "the moon is full"})
+    answer = backend.post(f"/api/sessions/{session['id']}/qr")
+    assert (problem_of(answer)["code"], answer.status_code) == ("node_refused", 409)
+    assert answer.get_json()["detail"] == "the moon is full"
