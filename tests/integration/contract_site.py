@@ -1,5 +1,5 @@
-"""A running server with a bit of everything in it, for schemathesis: gunicorn on SQLite, and a node without
-browsers that shows QRs."""
+"""A running server with a bit of everything in it, for schemathesis: gunicorn on its registry (SQLite, unless
+pytest was told otherwise), and a node without browsers that shows QRs."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from typing import Any
 import requests
 
 from storage.clock import SystemClock
-from storage.database import Database
+from storage.database import open_database
 from storage.events import EventType
 from storage.workspaces import Workspaces
+from tests.fakes.databases import registry_in
 from tests.fakes.functions import POOL_SECRET
 from tests.fakes.pool import FakePool
 from tests.fakes.processes import ROOT, Gunicorn
@@ -55,7 +56,7 @@ def contract_site(directory: Path) -> Iterator[ContractSite]:
         FakePool(POOL_SECRET) as pool,
         Gunicorn(directory, LEASE_TTL_SECONDS="600", FUNCTIONS_READ_TIMEOUT_SECONDS="10") as server,
     ):
-        database = Database(f"sqlite:///{directory}/registry.db")
+        database = open_database(registry_in(directory))
         key = Workspaces(database, SystemClock()).create("Toko").api_key
         database.close()
         known = _fill(server, pool, key)
