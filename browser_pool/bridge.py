@@ -1,6 +1,7 @@
 """The pool's end of one page: injects `page/*.js`, receives typed facts, and asks the page for things.
 
-Everything goes through one CDP session: a binding brings facts within a millisecond of happening.
+Facts come over a CDP session of our own (`browser_socket.py`): a binding brings them within a millisecond
+of happening. Playwright is only asked to evaluate.
 """
 
 from __future__ import annotations
@@ -9,24 +10,29 @@ import asyncio
 import contextlib
 import json
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from playwright.async_api import CDPSession, Error, Page
+from playwright.async_api import Error, Page
 
+from browser_pool.browser_socket import PageSession
 from browser_pool.errors import BrowserGone, PageBroken
 from browser_pool.facts import Fact, parse_fact
 from browser_pool.index_document import IndexDocument
 from browser_pool.index_route import IndexRoute
+from browser_pool.page_hosts import origin
 from browser_pool.user_agent import UserAgent
 
 log = logging.getLogger(__name__)
 
 BINDING = "linkpoolReport"
+BLANK = "about:blank"
 MAX_WAITING_FACTS = 1000
-"""A page that floods is cut off here; an honest one has a handful waiting."""
+"""An honest page has a handful waiting; what more comes at once is dropped, and counted."""
+LEFT_THE_SITE = "the page left WhatsApp Web for another address"
 FactQueue = asyncio.Queue[Fact | None]
 """None: look at the slot, something in it ended."""
 _PAGE_DIR = Path(__file__).parent / "page"
@@ -51,33 +57,47 @@ def wake(sink: FactQueue) -> None:
         sink.put_nowait(None)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Eyes:
+    """What a bridge needs beside its page."""
+
+    user_agent: UserAgent
+    url: str
+    """The site; no other origin may fill the page."""
+    sink: FactQueue
+    strayed: Callable[[str], None]
+    """Called with a sentence when the page leaves the site."""
+
+
 class Bridge:
     """Facts go into `sink`; `call` asks. `gone` means that the page can never answer again, and puts a
     None into the sink."""
 
-    def __init__(self, page: Page, cdp: CDPSession, user_agent: UserAgent, sink: FactQueue) -> None:
+    def __init__(self, page: Page, cdp: PageSession, eyes: Eyes) -> None:
         self.page = page
         self.gone = False
         self.crashed = False
-        self._sink = sink
+        self._sink = eyes.sink
+        self._strayed = eyes.strayed
+        self._origin = origin(eyes.url)
+        self._arrived = False
         self.storage_changed = asyncio.Event()
         self._cdp = cdp
-        self._user_agent = user_agent
         self._restore_script: str | None = None
         self._route: IndexRoute | None = None
         self._malformed = 0
 
     @classmethod
-    async def open(cls, page: Page, user_agent: UserAgent, sink: FactQueue) -> Bridge:
+    async def open(cls, page: Page, cdp: PageSession, eyes: Eyes) -> Bridge:
         """Prepare a page that has not navigated yet. Raises BrowserGone."""
-        bridge = await cls._listen(page, user_agent, sink)
-        await bridge._send("Page.addScriptToEvaluateOnNewDocument", source=_program())
+        bridge = await cls._listen(page, cdp, eyes)
+        await cdp.send("Page.addScriptToEvaluateOnNewDocument", {"source": _program()})
         return bridge
 
     @classmethod
-    async def attach(cls, page: Page, user_agent: UserAgent, sink: FactQueue) -> Bridge:
+    async def attach(cls, page: Page, cdp: PageSession, eyes: Eyes) -> Bridge:
         """Take over a living page without reloading it: every present fact is reported anew."""
-        bridge = await cls.open(page, user_agent, sink)
+        bridge = await cls.open(page, cdp, eyes)
         try:
             await page.evaluate(_program())
         except Error as error:
@@ -85,33 +105,23 @@ class Bridge:
         return bridge
 
     @classmethod
-    async def _listen(cls, page: Page, user_agent: UserAgent, sink: FactQueue) -> Bridge:
-        try:
-            cdp = await page.context.new_cdp_session(page)
-        except Error as error:
-            raise BrowserGone(f"the page cannot be attached: {error.message}") from error
-        bridge = cls(page, cdp, user_agent, sink)
+    async def _listen(cls, page: Page, cdp: PageSession, eyes: Eyes) -> Bridge:
+        bridge = cls(page, cdp, eyes)
         cdp.on("Runtime.bindingCalled", bridge._on_binding)
         cdp.on("Inspector.targetCrashed", bridge._on_crash)
-        cdp.on("close", bridge.lose)
+        cdp.on("Page.frameNavigated", bridge._on_navigated)
         page.on("crash", bridge._on_crash)
         page.on("close", bridge.lose)
         for change in ("ItemAdded", "ItemUpdated", "ItemRemoved", "ItemsCleared"):
             cdp.on(f"DOMStorage.domStorage{change}", bridge._on_storage)
-        await bridge._send("Emulation.setUserAgentOverride", **user_agent.override())
-        await bridge._send("Runtime.enable")
-        await bridge._send("Inspector.enable")
-        await bridge._send("Page.enable")
-        await bridge._send("DOMStorage.enable")
-        await bridge._send("Runtime.addBinding", name=BINDING)
+        await cdp.send("Emulation.setUserAgentOverride", eyes.user_agent.override())
+        # also what nobody reads: a page that floods its console or its exceptions is noticed by their number
+        await cdp.send("Runtime.enable")
+        await cdp.send("Inspector.enable")
+        await cdp.send("Page.enable")
+        await cdp.send("DOMStorage.enable")
+        await cdp.send("Runtime.addBinding", {"name": BINDING})
         return bridge
-
-    async def _send(self, method: str, **parameters: Any) -> dict[str, Any]:
-        try:
-            answer: dict[str, Any] = await self._cdp.send(method, parameters)
-        except Error as error:
-            raise BrowserGone(f"{method}: {error.message}") from error
-        return answer
 
     def _on_binding(self, event: dict[str, Any]) -> None:
         if event.get("name") != BINDING:
@@ -136,6 +146,17 @@ class Bridge:
     def _on_crash(self, *_: object) -> None:
         self.crashed = True
         self.lose()
+
+    def _on_navigated(self, event: dict[str, Any]) -> None:
+        """The whole page belongs to the site, from its first document on."""
+        frame = event["frame"]
+        if "parentId" in frame:
+            return
+        url = frame.get("unreachableUrl") or frame["url"]
+        if url.startswith(("http:", "https:")) and origin(url) == self._origin:
+            self._arrived = True
+        elif self._arrived or url != BLANK:
+            self._strayed(LEFT_THE_SITE)
 
     def _on_storage(self, event: dict[str, Any]) -> None:
         if event.get("storageId", {}).get("isLocalStorage"):
@@ -167,14 +188,14 @@ class Bridge:
             f" if ({json.dumps(replace)} || localStorage.getItem(key) === null)"
             " localStorage.setItem(key, value);"
         )
-        answer = await self._send("Page.addScriptToEvaluateOnNewDocument", source=program)
+        answer = await self._cdp.send("Page.addScriptToEvaluateOnNewDocument", {"source": program})
         self._restore_script = answer["identifier"]
 
     async def stop_restoring(self) -> None:
         """After that navigation: a later logout must find its wiped storage wiped."""
         if self._restore_script is not None:
             identifier, self._restore_script = self._restore_script, None
-            await self._send("Page.removeScriptToEvaluateOnNewDocument", identifier=identifier)
+            await self._cdp.send("Page.removeScriptToEvaluateOnNewDocument", {"identifier": identifier})
 
     @asynccontextmanager
     async def index_from(self, url: str, document: IndexDocument | None) -> AsyncIterator[None]:
@@ -195,7 +216,7 @@ class Bridge:
         if not origin.startswith("http"):
             return None
         storage = {"securityOrigin": origin, "isLocalStorage": True}
-        answer = await self._send("DOMStorage.getDOMStorageItems", storageId=storage)
+        answer = await self._cdp.send("DOMStorage.getDOMStorageItems", {"storageId": storage})
         return origin, dict(answer["entries"])
 
     async def close(self) -> None:

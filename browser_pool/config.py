@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from storage.errors import ConfigError
 REAL_SITE = "https://web.whatsapp.com/"
 MIN_SECRET_LENGTH = 32
 """A random secret of 32 hex digits carries 128 bits; shorter ones are guesses waiting."""
+
+_HOST = re.compile(r"(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)+")
 
 
 class OnStop(StrEnum):
@@ -47,6 +50,8 @@ class PoolConfig:
     """Profiles, journal and outbox of this node."""
     whatsapp_web_url: str
     """The page that slots open; the stand-in in tests."""
+    page_hosts: tuple[str, ...]
+    """Hosts beside WhatsApp's that pages may talk to."""
     region: str | None
     """Free text; placement prefers equal ones."""
     max_slots: int
@@ -118,6 +123,7 @@ class PoolConfig:
             functions_url=reader.url("FUNCTIONS_URL", f"http://127.0.0.1:{functions_port}"),
             data_dir=data_dir,
             whatsapp_web_url=reader.url("WHATSAPP_WEB_URL", REAL_SITE) + "/",
+            page_hosts=reader.hosts("PAGE_HOSTS"),
             region=environ.get("REGION") or None,
             max_slots=reader.integer("MAX_SLOTS", 20, 1, 10_000),
             warm_slots=reader.integer("WARM_SLOTS", 2, 0, 1000),
@@ -202,6 +208,13 @@ class _Reader:
         if not value.startswith(("http://", "https://")):
             self.problems.append(f"{name}={value!r} must start with http:// or https://")
         return value
+
+    def hosts(self, name: str) -> tuple[str, ...]:
+        hosts = tuple(part.strip().lower() for part in self.text(name, "").split(",") if part.strip())
+        for host in hosts:
+            if _HOST.fullmatch(host) is None:
+                self.problems.append(f"{name}={host!r} must be a host name, or *. before one")
+        return hosts
 
     def strategy(self) -> str:
         """AUTH_STRATEGY; mirrored needs a key, and is the default where there is one."""

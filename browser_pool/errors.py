@@ -60,6 +60,12 @@ class BrowserGone(SlotError):
     reason = ReasonCode.BROWSER_CRASH
 
 
+class PageHostile(BrowserGone):
+    """The page flooded us, or left the site; its browser was killed for it."""
+
+    reason = ReasonCode.PAGE_BROKEN
+
+
 class PageBroken(SlotError):
     """A lookup in the page failed: WhatsApp Web may have changed. The message names the lookup."""
 

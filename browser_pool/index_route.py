@@ -15,8 +15,8 @@ import logging
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.async_api import CDPSession, Error
-
+from browser_pool.browser_socket import PageSession
+from browser_pool.errors import BrowserGone
 from browser_pool.index_document import IndexDocument
 
 log = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 class IndexRoute:
     """Through CDP and not Playwright's `page.route`, which switches the HTTP cache off."""
 
-    def __init__(self, cdp: CDPSession, url: str, document: IndexDocument) -> None:
+    def __init__(self, cdp: PageSession, url: str, document: IndexDocument) -> None:
         self.document = document
         self._cdp = cdp
         self._url = url
@@ -33,7 +33,7 @@ class IndexRoute:
         cdp.on("Fetch.requestPaused", self._on_paused)
 
     async def start(self) -> None:
-        """Before the navigation. Raises playwright's Error."""
+        """Before the navigation. Raises BrowserGone."""
         pattern = {"urlPattern": self._url, "resourceType": "Document", "requestStage": "Request"}
         await self._cdp.send("Fetch.enable", {"patterns": [pattern]})
         await self._cdp.send("Network.enable")
@@ -42,7 +42,7 @@ class IndexRoute:
             await self._allow_local_network()
 
     async def navigated(self) -> None:
-        """After it: the page's own requests may use its service worker again. Raises Error."""
+        """After it: the page's own requests may use its service worker again. Raises BrowserGone."""
         await self._cdp.send("Network.setBypassServiceWorker", {"bypass": False})
         await self._cdp.send("Network.disable")
 
@@ -53,7 +53,7 @@ class IndexRoute:
         for name in ("loopback-network", "local-network-access"):
             permission = {"permission": {"name": name}, "setting": "granted"}
             # each Chromium knows one of the two
-            with contextlib.suppress(Error):
+            with contextlib.suppress(BrowserGone):
                 await self._cdp.send(
                     "Browser.setPermission", {"origin": f"{parts.scheme}://{parts.netloc}", **permission}
                 )
@@ -78,8 +78,8 @@ class IndexRoute:
             }
         try:
             await self._cdp.send(call, parameters)
-        except Error as error:
-            log.debug("index_not_answered", extra={"why": error.message[:100]})
+        except BrowserGone as error:
+            log.debug("index_not_answered", extra={"why": str(error)[:100]})
 
     async def close(self) -> None:
         """Answer nothing any more."""

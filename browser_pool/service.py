@@ -31,6 +31,7 @@ from browser_pool.reconciler import Reconciler
 from browser_pool.ref_clock import RefLives
 from browser_pool.relay import Relay
 from browser_pool.restorer import Restorer
+from browser_pool.sandbox_proof import prove_sandbox
 from browser_pool.slot import SlotSettings
 from browser_pool.snapshot_store import SnapshotStore
 from browser_pool.snapshotter import Snapshotter
@@ -80,6 +81,8 @@ async def _compose(config: PoolConfig, driver: Driver, stack: AsyncExitStack) ->
     if not confinement.sandboxed:
         log.warning("SANDBOX_OFF", extra={"risk": "a page that breaks out of its renderer owns this node"})
     user_agent = await read_user_agent(executable)
+    if confinement.sandboxed:
+        await prove_sandbox(executable, confinement, user_agent.text, config.data_dir)
     db = open_pool_db(config.data_dir / "pool.db")
     stack.callback(db.close)
     outbox, journal = Outbox(db, clock), Journal(db, clock)
@@ -125,6 +128,7 @@ async def _compose(config: PoolConfig, driver: Driver, stack: AsyncExitStack) ->
             confinement=confinement,
             user_agent=user_agent,
             url=config.whatsapp_web_url,
+            more_hosts=config.page_hosts,
             launch_timeout=config.launch_timeout,
             http=http,
         ),

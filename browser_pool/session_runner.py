@@ -11,7 +11,7 @@ from browser_pool import chromium
 from browser_pool.browser_run import NEW_REF_DEADLINE, BrowserRun
 from browser_pool.chat_list import ChatList, parse_chats
 from browser_pool.diagnosis import write_diagnosis
-from browser_pool.errors import BrowserGone, CaptureFailed, LoginLost, NotRunning, SlotError
+from browser_pool.errors import BrowserGone, CaptureFailed, LoginLost, NotRunning, PageHostile, SlotError
 from browser_pool.in_thread import in_thread
 from browser_pool.journal import JournalEntry
 from browser_pool.link_tracker import LinkTracker, Report
@@ -164,7 +164,8 @@ class SessionRunner:
                 try:
                     await self._one_browser()
                 except SlotError as error:
-                    await self._after_failure(error)
+                    hostile = self._run.slot.hostile if self._run.slot else None
+                    await self._after_failure(error if hostile is None else PageHostile(hostile))
             await self._clean_up()
         except Exception:
             log.exception("session_runner_failed", extra={"session_id": self.spec.id})

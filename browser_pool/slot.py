@@ -15,15 +15,18 @@ from functools import partial
 from aiohttp import ClientSession
 from playwright.async_api import Browser, Error
 
-from browser_pool.bridge import MAX_WAITING_FACTS, Bridge, FactQueue, wake
-from browser_pool.chromium import Chromium
+from browser_pool.bridge import MAX_WAITING_FACTS, Bridge, Eyes, FactQueue, wake
+from browser_pool.browser_socket import BrowserSocket
+from browser_pool.chromium import Chromium, kill_group
 from browser_pool.confinement import Confinement
 from browser_pool.driver import Driver
 from browser_pool.errors import BrowserGone, LaunchFailed, PageUnreachable
 from browser_pool.in_thread import in_thread
 from browser_pool.journal import BrowserMark
+from browser_pool.page_hosts import walls
 from browser_pool.page_load import PageLoad
 from browser_pool.profile import Profile
+from browser_pool.sandbox_proof import must_be_sandboxed
 from browser_pool.start_queue import Permit
 from browser_pool.user_agent import UserAgent
 from browser_pool.worker_dresser import WorkerDresser
@@ -46,6 +49,8 @@ class SlotSettings:
     confinement: Confinement
     user_agent: UserAgent
     url: str
+    more_hosts: tuple[str, ...]
+    """Hosts beside WhatsApp's that pages may talk to."""
     launch_timeout: timedelta
     http: ClientSession
     """For the sessions of our own with each browser."""
@@ -63,7 +68,9 @@ class Slot:
         self.load = PageLoad()
         self._browser: Browser | None = None
         self._bridge: Bridge | None = None
-        self._dresser: WorkerDresser | None = None
+        self._socket: BrowserSocket | None = None
+        self.hostile: str | None = None
+        """What the page did that no honest one does; its browser has been killed for it."""
         self._keeper: asyncio.Task[None] | None = None
         self._saving = asyncio.Lock()
         chromium.on_exit(lambda: wake(self.facts))
@@ -109,6 +116,7 @@ class Slot:
                         settings.user_agent.text,
                         proxy,
                         background=background,
+                        more_flags=walls(settings.url, settings.more_hosts, proxy),
                     )
                 except BaseException:
                     permit.release()
@@ -157,18 +165,31 @@ class Slot:
         return slot
 
     async def _attach(self, *, fresh: bool) -> None:
-        endpoint, user_agent = self.chromium.endpoint, self._settings.user_agent
-        self._dresser = await WorkerDresser.open(self._settings.http, endpoint, user_agent)
+        settings, endpoint = self._settings, self.chromium.endpoint
+        socket = self._socket = await BrowserSocket.open(settings.http, endpoint, self._on_hostile)
+        await WorkerDresser(socket, settings.user_agent).start()
         self._browser = await self._driver.connect(endpoint)
+        # Playwright takes downloads into a directory of its own; the later word counts
+        await socket.send("Browser.setDownloadBehavior", {"behavior": "deny"})
         context = self._browser.contexts[0]
         page = context.pages[0] if context.pages else await context.new_page()
-        if fresh:
-            self._bridge = await Bridge.open(page, user_agent, self.facts)
-        else:
-            self._bridge = await Bridge.attach(page, user_agent, self.facts)
+        if settings.confinement.sandboxed:
+            await must_be_sandboxed(self.chromium.mark.pid)
+        eyes = Eyes(
+            user_agent=settings.user_agent, url=settings.url, sink=self.facts, strayed=self._on_hostile
+        )
+        cdp = await socket.page_session()
+        self._bridge = await (Bridge.open if fresh else Bridge.attach)(page, cdp, eyes)
         self._driver.watchers.add(self._bridge.lose)
         name = f"local-storage-{self.profile.session_id}"
         self._keeper = asyncio.create_task(self._keep_local_storage(), name=name)
+
+    def _on_hostile(self, why: str) -> None:
+        """End the browser at once: what it has sent already is more than enough."""
+        if self.hostile is None:
+            self.hostile = why
+            log.warning("page_hostile", extra={"session_id": self.profile.session_id, "why": why})
+            kill_group(self.chromium.mark.pid)
 
     async def reattach(self) -> bool:
         """After the driver died: look into the same browser again. False when that is not possible."""
@@ -273,13 +294,13 @@ class Slot:
         if keeper is not None:
             keeper.cancel()
             await asyncio.gather(keeper, return_exceptions=True)
-        dresser, self._dresser = self._dresser, None
-        if dresser is not None:
-            await dresser.close()
         bridge, self._bridge = self._bridge, None
         if bridge is not None:
             self._driver.watchers.discard(bridge.lose)
             await bridge.close()
+        socket, self._socket = self._socket, None
+        if socket is not None:
+            await socket.close()
         self._browser = None
 
 
