@@ -20,6 +20,8 @@ DIAGNOSES_DIR = "diagnoses"
 KEPT = 50
 """The newest ones; a screenshot is some 50 kB."""
 DEADLINE = timedelta(seconds=5)
+LONGEST_TITLE = 200
+"""A hostile page may have one of megabytes."""
 _HIDE_QR = "for (const e of document.querySelectorAll('[data-ref]')) e.style.visibility = 'hidden'"
 
 
@@ -33,7 +35,7 @@ async def write_diagnosis(data_dir: Path, clock: Clock, session_id: str, why: st
         try:
             async with asyncio.timeout(DEADLINE.total_seconds()):
                 page = slot.bridge.page
-                facts["title"] = await page.title()
+                facts["title"] = (await page.title())[:LONGEST_TITLE]
                 await page.evaluate(_HIDE_QR)
                 (folder / "page.png").write_bytes(await page.screenshot())
         except (Error, TimeoutError) as error:

@@ -20,7 +20,7 @@ from storage.errors import ConfigError
 
 PROOF_DIR = "sandbox-proof"
 PROOF_DEADLINE = timedelta(seconds=30)
-WALLS_WITHIN_SECONDS = 5.0
+WALLS_WITHIN = timedelta(seconds=5)
 """5 ms on a quiet machine, measured; a busy one may take its time."""
 LOOK_EVERY_SECONDS = 0.005
 FIX = (
@@ -57,12 +57,12 @@ def missing_walls(browser: int, renderer: int) -> list[str]:
     return missing
 
 
-async def must_be_sandboxed(browser: int) -> None:
+async def must_be_sandboxed(browser: int, within: timedelta = WALLS_WITHIN) -> None:
     """Look at every renderer of a browser until all have their walls. Raises LaunchFailed.
 
     A renderer appears some milliseconds before it goes into its sandbox, and there is no event for either.
     """
-    deadline = time.monotonic() + WALLS_WITHIN_SECONDS
+    deadline = time.monotonic() + within.total_seconds()
     while (problem := _without_walls(browser)) is not None:
         if time.monotonic() > deadline:
             raise LaunchFailed(f"{FIX} ({problem})")
@@ -78,7 +78,13 @@ def _without_walls(browser: int) -> str | None:
     return None if renderers else "no renderer is to be seen"
 
 
-async def prove_sandbox(executable: str, confinement: Confinement, user_agent: str, data_dir: Path) -> None:
+async def prove_sandbox(
+    executable: str,
+    confinement: Confinement,
+    user_agent: str,
+    data_dir: Path,
+    within: timedelta = WALLS_WITHIN,
+) -> None:
     """Before the first session: start a browser that opens nothing, and look at it. Raises ConfigError.
 
     Where browsers of an earlier pool run, nothing is started: each is looked at when it is attached.
@@ -94,7 +100,7 @@ async def prove_sandbox(executable: str, confinement: Confinement, user_agent: s
                 executable, profile, confinement, user_agent, None, background=False
             )
             try:
-                await must_be_sandboxed(browser.mark.pid)
+                await must_be_sandboxed(browser.mark.pid, within)
             finally:
                 await browser.kill()
     except (LaunchFailed, TimeoutError) as error:
