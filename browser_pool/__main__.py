@@ -21,7 +21,7 @@ DRIVER_OPTIONS = "--max-semi-space-size=1"
 
 def main() -> int:
     """Exit code 0 after a clean stop, 2 when the environment or the machine does not fit."""
-    logs.configure()
+    logs.configure(level=os.environ.get("LOG_LEVEL"))
     os.environ.setdefault("NODE_OPTIONS", DRIVER_OPTIONS)
     if sys.version_info < (3, 12):
         # the default watches each child with a thread of its own, whose start held the loop for 60 ms

@@ -36,6 +36,8 @@ class BrowserSocket:
         self._answers: dict[int, asyncio.Future[Parameters]] = {}
         self._handlers: dict[tuple[str | None, str], Handler] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self.on_end: Callable[[], None] = lambda: None
+        """Called once, when nothing will be heard any more."""
         self._reader = asyncio.create_task(self._read(), name="browser-socket")
 
     @classmethod
@@ -103,8 +105,11 @@ class BrowserSocket:
                 self._on_event(content)
             if self._socket.close_code == MESSAGE_TOO_BIG:
                 self._flooded("the page sent a message of more than 32 MB")
+        except Exception:
+            log.exception("browser_socket_failed")
         finally:
             self._hang_up()
+            self.on_end()
 
     def _on_answer(self, number: int, content: Parameters) -> None:
         waiting = self._answers.get(number)

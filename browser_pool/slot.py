@@ -180,6 +180,7 @@ class Slot:
         )
         cdp = await socket.page_session()
         self._bridge = await (Bridge.open if fresh else Bridge.attach)(page, cdp, eyes)
+        socket.on_end = self._bridge.lose
         self._driver.watchers.add(self._bridge.lose)
         name = f"local-storage-{self.profile.session_id}"
         self._keeper = asyncio.create_task(self._keep_local_storage(), name=name)

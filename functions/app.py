@@ -152,5 +152,5 @@ def _give_request_id(response: Response) -> Response:
 
 def create_app() -> Flask:
     """For gunicorn. Raises ConfigError."""
-    logs.configure()
+    logs.configure(level=os.environ.get("LOG_LEVEL"))
     return make_app(make_services(FunctionsConfig.from_env(os.environ), SystemClock()))

@@ -185,7 +185,7 @@ class Deliverer:
 
 def main() -> None:
     """Run until SIGTERM or SIGINT."""
-    logs.configure()
+    logs.configure(level=os.environ.get("LOG_LEVEL"))
     try:
         config = FunctionsConfig.from_env(os.environ)
         database = open_database(config.database_url)

@@ -20,7 +20,7 @@ class JsonLogger(glogging.Logger):  # type: ignore[misc]
         super().setup(cfg)
         self.error_log.handlers.clear()
         self.error_log.propagate = True
-        logs.configure()
+        logs.configure(level=os.environ.get("LOG_LEVEL"))
 
     def access(self, resp: Any, req: Any, environ: Any, request_time: Any) -> None:
         """Nothing."""

@@ -14,6 +14,11 @@ from typing import Any, TextIO
 
 from storage.clock import to_wire
 
+log = logging.getLogger(__name__)
+
+LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+OUR_LOGGERS = ("browser_pool", "deploy", "functions", "storage", "__main__")
+
 _BUILT_IN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -56,11 +61,19 @@ class TextFormatter(logging.Formatter):
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
 
-def configure(stream: TextIO | None = None, level: int = logging.INFO) -> None:
-    """Send every log line of this process to `stream` (stderr). Called once, in a composition root."""
+def configure(stream: TextIO | None = None, level: str | None = None) -> None:
+    """Send every log line of this process to `stream` (stderr). Called once, in a composition root.
+
+    `level` is LOG_LEVEL, info when there is none. Debug is ours alone: what libraries say there holds
+    addresses, headers and bodies.
+    """
     target = sys.stderr if stream is None else stream
     handler = logging.StreamHandler(target)
     handler.setFormatter(TextFormatter() if target.isatty() else JsonFormatter())
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(level)
+    ours = LEVELS.get((level or "info").lower(), logging.INFO)
+    root.setLevel(max(ours, logging.INFO))
+    for name in OUR_LOGGERS:
+        logging.getLogger(name).setLevel(ours)
+    log.debug("debug_is_on")

@@ -47,3 +47,14 @@ def test_a_traceback_stays_in_its_line(stream: io.StringIO) -> None:
 )
 def test_a_number_is_masked(number: str | None, masked: str | None) -> None:
     assert logs.mask_phone(number) == masked
+
+
+def test_debug_is_for_our_own_lines_and_not_for_those_of_libraries(stream: io.StringIO) -> None:
+    logs.configure(stream, "debug")
+    logging.getLogger("browser_pool.slot").debug("ours")
+    logging.getLogger("urllib3.connectionpool").debug("POST /secret/path")
+    logs.configure(stream)
+    logging.getLogger("browser_pool.slot").debug("no longer")
+    assert "ours" in stream.getvalue()
+    assert "secret" not in stream.getvalue()
+    assert "no longer" not in stream.getvalue()
