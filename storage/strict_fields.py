@@ -6,6 +6,7 @@ Rule: a field of another type is refused by its name, never by its value: what w
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from datetime import datetime
@@ -27,7 +28,8 @@ class Fields:
     def parse(cls, raw: bytes, where: str) -> Fields:
         """Read the text of one object."""
         try:
-            return cls(json.loads(raw), where)
+            value = json.loads(raw, parse_constant=_no_constant, parse_float=_finite)
+            return cls(value, where)
         except RecursionError as error:
             raise ValueError(f"{where} is nested too deeply") from error
 
@@ -84,3 +86,15 @@ class Fields:
 def is_count(value: object) -> TypeGuard[int]:
     """A whole number from 0 on; True is none."""
     return type(value) is int and value >= 0
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"{name} is no number")
+
+
+def _finite(digits: str) -> float:
+    """1e999 reads as infinity, which cannot be written again: a fuzzer found it in a head's record."""
+    value = float(digits)
+    if not math.isfinite(value):
+        raise ValueError("a number is larger than any")
+    return value
