@@ -4,7 +4,7 @@ PYTHON := .venv/bin/python
 TEST_WORKERS ?= 3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run up test check bench lock clean
+.PHONY: help setup demo run up test check bench audit lock clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 14
@@ -35,9 +35,12 @@ bench: setup ## Measure beside whatsapp-web.js; 25 minutes, writes bench/results
 	@deploy/setup.sh peers
 	@$(PYTHON) -m bench
 
+audit: setup ## List licences and packages, and ask which have known faults
+	@$(PYTHON) -m deploy.audit
+
 lock: setup ## Pin requirements anew from the .in files
 	@deploy/lock.sh
 
 clean: ## Remove what setup and the tests made; data stays
-	rm -rf .venv tests/peers/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-tools dist tests/peers/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
