@@ -92,7 +92,7 @@ def seeds() -> dict[str, list[bytes]]:
         "phone_number": [b"+62 812-3456-7890", b"0062812345678", b"+1 (415) 555-2671;ext=5"],
         "web_address": [b"https://example.com:8443/hooks?a=b", b"https://[2001:db8::1]/", b"https://0x7f.1/"],
         "api_key": [b"lp_abcdefgh_" + b"x" * 32],
-        "moment": [_MOMENT.encode(), b"2026-01-01T00:00:00+07:00"],
+        "moment": [_MOMENT.encode(), b"0001-01-02T00:00:00+07:00"],
         "node_signature": [headers.encode()],
         "manifest": [_manifest().to_bytes()],
         "snapshot_head": [head],
