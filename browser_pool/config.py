@@ -14,10 +14,10 @@ from browser_pool.index_document import NAME
 from browser_pool.memory_watch import MB, MemoryLimits, default_budget
 from browser_pool.snapshotter import SnapshotTimes
 from storage.errors import ConfigError
+from storage.private_tls import PrivateTls
+from storage.secret_rules import problems_of, split_secrets
 
 REAL_SITE = "https://web.whatsapp.com/"
-MIN_SECRET_LENGTH = 32
-"""A random secret of 32 hex digits carries 128 bits; shorter ones are guesses waiting."""
 
 _HOST = re.compile(r"(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)+")
 
@@ -36,8 +36,15 @@ class PoolConfig:
 
     node_id: str
     """Name of this node in the registry; stable over restarts, unique in the deployment."""
-    pool_secret: str
-    """Shared with the functions: signs events and heartbeats, and is the bearer token of the control API."""
+    pool_secrets: tuple[str, ...]
+    """Shared with the functions: the first signs events and heartbeats; all verify calls of the control API,
+    and are bearer tokens of it."""
+    control_bearer: bool
+    """CONTROL_BEARER: whether the control API takes the secret itself as a bearer token, too, as operators
+    and scripts send it. The functions sign."""
+    tls: PrivateTls | None
+    """TLS_CERT, TLS_KEY, TLS_CA: where no private network lies between node and functions, each shows the
+    other a certificate. None: plain HTTP on the control API."""
     pool_host: str
     """Address the control API binds; loopback unless functions run elsewhere."""
     pool_port: int
@@ -105,6 +112,11 @@ class PoolConfig:
     chromium_sandbox: bool
     """Off only where the kernel forbids user namespaces; said loudly."""
 
+    @property
+    def pool_secret(self) -> str:
+        """What signs."""
+        return self.pool_secrets[0]
+
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> PoolConfig:
         """Raises ConfigError with every problem."""
@@ -116,10 +128,14 @@ class PoolConfig:
         data_dir = Path(reader.text("DATA_DIR", "./data")).absolute()
         config = cls(
             node_id=reader.text("NODE_ID", socket.gethostname() or "node"),
-            pool_secret=reader.secret("POOL_SECRET"),
+            pool_secrets=reader.secrets("POOL_SECRET"),
+            control_bearer=reader.choice("CONTROL_BEARER", "on", ["on", "off"]) == "on",
+            tls=PrivateTls.from_env(environ, reader.problems),
             pool_host=host,
             pool_port=pool_port,
-            pool_url=reader.url("POOL_URL", f"http://127.0.0.1:{pool_port}"),
+            pool_url=reader.url(
+                "POOL_URL", f"http{'s' if environ.get('TLS_CERT') else ''}://127.0.0.1:{pool_port}"
+            ),
             functions_url=reader.url("FUNCTIONS_URL", f"http://127.0.0.1:{functions_port}"),
             data_dir=data_dir,
             whatsapp_web_url=reader.url("WHATSAPP_WEB_URL", REAL_SITE) + "/",
@@ -173,13 +189,10 @@ class _Reader:
     def text(self, name: str, default: str) -> str:
         return self._environ.get(name) or default
 
-    def secret(self, name: str) -> str:
+    def secrets(self, name: str) -> tuple[str, ...]:
         value = self._environ.get(name, "")
-        if not value:
-            self.problems.append(f"{name} is missing; make one with `openssl rand -hex 32`")
-        elif len(value) < MIN_SECRET_LENGTH or value.lower().startswith(("change", "example", "secret")):
-            self.problems.append(f"{name} is short or an example; make one with `openssl rand -hex 32`")
-        return value
+        self.problems += problems_of(name, value)
+        return split_secrets(value)
 
     def integer(self, name: str, default: int, least: int, most: int) -> int:
         raw = self.text(name, str(default))

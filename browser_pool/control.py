@@ -1,11 +1,10 @@
-"""The control API: how the functions reach this node directly. Bearer token, private network.
+"""The control API: how the functions reach this node directly. Signed calls or bearer token, private network.
 
 Only the fast path: everything that can be asked here also comes with a heartbeat answer.
 """
 
 from __future__ import annotations
 
-import hmac
 import json
 import logging
 import os
@@ -15,6 +14,7 @@ from typing import Any
 
 from aiohttp import web
 
+from browser_pool.call_guard import CallGuard, Replayed
 from browser_pool.chat_list import TooManyChats
 from browser_pool.errors import (
     BrowserGone,
@@ -31,7 +31,7 @@ from browser_pool.pool import Pool
 from browser_pool.session_runner import SessionRunner
 from browser_pool.start_queue import StartQueue
 from storage.clock import Clock
-from storage.errors import BadMessage
+from storage.errors import BadMessage, Untrusted
 from storage.node_protocol import SessionSpec
 from storage.objects import StoreError
 from storage.snapshot_errors import SnapshotError
@@ -59,7 +59,7 @@ class ControlApi:
         outbox: Outbox,
         clock: Clock,
         *,
-        secret: str,
+        guard: CallGuard,
         about: dict[str, Any],
         state: Callable[[], dict[str, Any]],
     ) -> None:
@@ -68,7 +68,7 @@ class ControlApi:
         self._memory = memory
         self._outbox = outbox
         self._clock = clock
-        self._authorization = f"Bearer {secret}".encode()
+        self._calls = guard
         self._about = about
         self._state = state
         self._started_at = clock.monotonic()
@@ -89,12 +89,16 @@ class ControlApi:
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """No token, no word, but for /health; and every error is problem+json."""
-        given = request.headers.get("Authorization", "").encode("utf-8", "surrogateescape")
-        if request.path != "/health" and not hmac.compare_digest(given, self._authorization):
-            return problem(401, "unauthorized", "the control API wants `Authorization: Bearer POOL_SECRET`")
+        """No proof, no word, but for /health; and every error is problem+json."""
         try:
+            if request.path != "/health":
+                body = await request.read()
+                self._calls.check(request.headers, request.method, request.rel_url.raw_path, body)
             return await handler(request)
+        except Replayed as error:
+            return problem(401, "replayed", str(error))
+        except Untrusted as error:
+            return problem(401, "unauthorized", str(error))
         except BadMessage as error:
             return problem(400, "invalid_request", str(error))
         except NotRunning as error:

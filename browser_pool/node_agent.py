@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import ssl
 from datetime import timedelta
 from typing import NoReturn
 from urllib.parse import quote
@@ -35,6 +36,7 @@ class NodeAgent:
         starts: StartQueue,
         clock: Clock,
         *,
+        tls: ssl.SSLContext | None = None,
         functions_url: str,
         node_id: str,
         node_url: str,
@@ -47,6 +49,7 @@ class NodeAgent:
         self._reconciler = reconciler
         self._starts = starts
         self._clock = clock
+        self._tls = tls or True
         self._functions_url = functions_url
         self._path = f"/api/nodes/{quote(node_id, safe='')}/heartbeat"
         self._node_id = node_id
@@ -88,7 +91,9 @@ class NodeAgent:
         headers["Content-Type"] = "application/json"
         url = self._functions_url + self._path
         try:
-            async with self._http.post(url, data=body, headers=headers, timeout=TIMEOUT) as answer:
+            async with self._http.post(
+                url, data=body, headers=headers, timeout=TIMEOUT, ssl=self._tls
+            ) as answer:
                 if answer.status != 200:
                     return self._say(f"answered {answer.status}: {(await answer.text())[:300]}")
                 wishes = HeartbeatAnswer.from_wire(await answer.json())

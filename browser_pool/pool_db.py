@@ -39,6 +39,11 @@ create table if not exists journal (
     hibernated_at text,            -- since when the login lies on disk without a browser
     updated_at text not null
 ) strict;
+create table if not exists nonces (
+    nonce text primary key,        -- of a signed call; a second one within the signature's life is a replay
+    used_at text not null
+) strict;
+create index if not exists nonces_by_age on nonces (used_at);
 """
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
 from typing import NoReturn
 
 from aiohttp import ClientError, ClientSession, ClientTimeout
@@ -35,6 +36,7 @@ class Relay:
         outbox: Outbox,
         clock: Clock,
         *,
+        tls: ssl.SSLContext | None = None,
         functions_url: str,
         node_id: str,
         secret: str,
@@ -42,6 +44,7 @@ class Relay:
         self._http = http
         self._outbox = outbox
         self._clock = clock
+        self._tls = tls or True
         self._url = functions_url + PATH
         self._node_id = node_id
         self._secret = secret
@@ -70,7 +73,9 @@ class Relay:
         headers = sign(self._secret, self._node_id, "POST", PATH, body, self._clock.now())
         headers["Content-Type"] = "application/json"
         try:
-            async with self._http.post(self._url, data=body, headers=headers, timeout=TIMEOUT) as answer:
+            async with self._http.post(
+                self._url, data=body, headers=headers, timeout=TIMEOUT, ssl=self._tls
+            ) as answer:
                 status, text = answer.status, (await answer.text())[:300]
         except (ClientError, TimeoutError, OSError) as error:
             self._say_down(f"{type(error).__name__}: {error}")

@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack
 
 from aiohttp import ClientSession, web
 
+from browser_pool.call_guard import CallGuard
 from browser_pool.chromium import find_executable
 from browser_pool.config import OnStop, PoolConfig
 from browser_pool.confinement import find_confinement
@@ -144,10 +145,12 @@ async def _compose(config: PoolConfig, driver: Driver, stack: AsyncExitStack) ->
         shop.web_versions.pinned = await pinned_document(
             http, versions, config.web_version, config.web_version_url, clock.now()
         )
+    tls = None if config.tls is None else config.tls.client_context()
     relay = Relay(
         http,
         outbox,
         clock,
+        tls=tls,
         functions_url=config.functions_url,
         node_id=config.node_id,
         secret=config.pool_secret,
@@ -180,6 +183,7 @@ async def _compose(config: PoolConfig, driver: Driver, stack: AsyncExitStack) ->
         reconciler,
         starts,
         clock,
+        tls=tls,
         functions_url=config.functions_url,
         node_id=config.node_id,
         node_url=config.pool_url,
@@ -199,7 +203,13 @@ async def _compose(config: PoolConfig, driver: Driver, stack: AsyncExitStack) ->
         memory,
         outbox,
         clock,
-        secret=config.pool_secret,
+        guard=CallGuard(
+            db,
+            clock,
+            secrets=config.pool_secrets,
+            node_url=config.pool_url,
+            bearer=config.control_bearer,
+        ),
         about=about,
         state=lambda: {
             "web_version": shop.web_versions.state(),
@@ -210,7 +220,8 @@ async def _compose(config: PoolConfig, driver: Driver, stack: AsyncExitStack) ->
     web_runner = web.AppRunner(api.application(), access_log=None, handle_signals=False)
     await web_runner.setup()
     stack.push_async_callback(web_runner.cleanup)
-    await web.SockSite(web_runner, listener).start()
+    serving = None if config.tls is None else config.tls.server_context()
+    await web.SockSite(web_runner, listener, ssl_context=serving).start()
 
 
 def _listen(host: str, port: int) -> socket.socket:

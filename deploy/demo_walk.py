@@ -20,6 +20,7 @@ from deploy.waiting import TooLate, eventually
 from storage.clock import Clock
 from storage.errors import LinkpoolError
 from storage.logs import mask_phone
+from storage.secret_rules import split_secrets
 
 PHONE_NUMBER = "+6281234567890"
 PHONE_NUMBER_ON_PAGE = "+62 812-3456-7890"
@@ -148,7 +149,7 @@ class Walk:
         return sum(received.type == event and at >= since for received, at in self._webhooks)
 
     async def _browser_pid(self) -> int | None:
-        secret = self._settings.environ["POOL_SECRET"]
+        secret = split_secrets(self._settings.environ["POOL_SECRET"])[0]
         answer = await call("GET", f"{self._settings.pool_url}/sessions", token=secret)
         sessions = answer.body.get("sessions", []) if isinstance(answer.body, dict) else answer.body or []
         pids = [held.get("browser_pid") for held in sessions if held.get("id") == self._session_id]

@@ -63,11 +63,11 @@ def make_services(config: FunctionsConfig, clock: Clock) -> Services:
     links = Links(
         registry.sessions,
         clock,
-        secret_key=config.secret_key,
+        secret_keys=config.secret_keys,
         public_url=config.public_url,
         ttl=config.link_ttl,
     )
-    pool = PoolClient(config.pool_secret)
+    pool = PoolClient(config.pool_secret, clock=clock, tls=config.tls)
     devices = DeviceRemoval(registry.sessions, pool)
     audit = AuditLog(database, clock)
     intake = EventIntake(database, registry, devices, audit)

@@ -153,7 +153,7 @@ def _unauthorized(detail: str) -> Problem:
 
 def _verify_node(services: Services) -> str:
     node_id, nonce = verify(
-        services.config.pool_secret,
+        services.config.pool_secrets,
         dict(request.headers),
         request.method,
         quote(request.path),  # as it was on the wire; Flask has decoded it

@@ -10,9 +10,10 @@ from urllib.parse import urlsplit
 from functions.retry_schedule import SCHEDULE
 from storage.database import check_database_url, sqlite_url
 from storage.errors import ConfigError
+from storage.private_tls import PrivateTls
 from storage.retention import AUDIT_KEPT
+from storage.secret_rules import problems_of, split_secrets
 
-_SHORTEST_SECRET = 32
 _MOST_RETRIES = 100
 _LONGEST_PAUSE = 7 * 24 * 3600
 EVENTS_KEEP_DAYS = 30
@@ -29,10 +30,15 @@ class FunctionsConfig:
     """DATABASE_URL, or registry.db in DATA_DIR (./data): where the registry lies, or postgresql://…."""
     public_url: str
     """PUBLIC_URL: how end users reach the functions; hosted pages and QR images are named under it."""
-    pool_secret: str
-    """POOL_SECRET: proves nodes to us and us to nodes."""
-    secret_key: str
-    """SECRET_KEY: makes the tokens of hosted pages; changing it revokes every link."""
+    pool_secrets: tuple[str, ...]
+    """POOL_SECRET: proves nodes to us and us to nodes. Several, with commas, while one replaces another:
+    the first signs, all verify."""
+    secret_keys: tuple[str, ...]
+    """SECRET_KEY: makes the tokens of hosted pages. Several as above: the first makes, all are good; a key
+    that is taken out revokes the links that it made."""
+    tls: PrivateTls | None
+    """TLS_CERT, TLS_KEY, TLS_CA: shown to nodes, and what their certificates have to come from. None: nodes
+    are reached by plain HTTP in a private network."""
     link_ttl: timedelta
     """LINK_TTL_SECONDS, one hour: how long a hosted page can start or pair; a restart renews it."""
     lease_ttl: timedelta
@@ -46,6 +52,16 @@ class FunctionsConfig:
     audit_keep: timedelta
     """AUDIT_KEEP_DAYS, 365: how long the audit log is remembered."""
 
+    @property
+    def pool_secret(self) -> str:
+        """What signs."""
+        return self.pool_secrets[0]
+
+    @property
+    def secret_key(self) -> str:
+        """What makes new tokens."""
+        return self.secret_keys[0]
+
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> FunctionsConfig:
         """Raises ConfigError with everything that is missing or wrong."""
@@ -54,8 +70,9 @@ class FunctionsConfig:
         config = cls(
             database_url=read.database("DATABASE_URL"),
             public_url=read.url("PUBLIC_URL", default=f"http://127.0.0.1:{port:.0f}"),
-            pool_secret=read.secret("POOL_SECRET"),
-            secret_key=read.secret("SECRET_KEY"),
+            pool_secrets=read.secrets("POOL_SECRET"),
+            secret_keys=read.secrets("SECRET_KEY"),
+            tls=PrivateTls.from_env(environ, read.problems),
             link_ttl=timedelta(seconds=read.number("LINK_TTL_SECONDS", default=3600, least=1)),
             lease_ttl=timedelta(seconds=read.number("LEASE_TTL_SECONDS", default=15, least=1)),
             webhook_retry=read.pauses("WEBHOOK_RETRY_SECONDS", default=SCHEDULE),
@@ -87,17 +104,10 @@ class _Reader:
             self.problems += error.problems
         return url
 
-    def secret(self, name: str) -> str:
+    def secrets(self, name: str) -> tuple[str, ...]:
         value = self._environ.get(name, "")
-        if not value:
-            self.problems.append(f"{name} is missing; make one with: openssl rand -hex 32")
-        elif value.lower().startswith("change") or len(set(value)) < 8:
-            self.problems.append(f"{name} is an example, not a secret; make one with: openssl rand -hex 32")
-        elif len(value) < _SHORTEST_SECRET:
-            self.problems.append(
-                f"{name} must have at least {_SHORTEST_SECRET} characters, it has {len(value)}"
-            )
-        return value
+        self.problems += problems_of(name, value)
+        return split_secrets(value)
 
     def number(self, name: str, *, default: float, least: float, most: float = 10**9) -> float:
         text = self._environ.get(name)

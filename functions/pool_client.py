@@ -1,7 +1,7 @@
 """The node's control API, as functions call it. The one door to requests for calls into the pool.
 
 Rule: a call is only the fast path. Whoever calls has stored the wish before, and a node that does not
-answer hears of it with its next heartbeat.
+answer hears of it with its next heartbeat. Calls are signed; the secret itself never travels.
 """
 
 from __future__ import annotations
@@ -14,9 +14,12 @@ from typing import Any
 import requests
 
 from storage.chats import Chat, read_chats
+from storage.clock import Clock, SystemClock
 from storage.errors import BadMessage, PoolRefused, PoolUnreachable
 from storage.events import NodeEvent
 from storage.node_protocol import SessionSpec
+from storage.node_signing import Direction, sign
+from storage.private_tls import PrivateTls
 
 log = logging.getLogger(__name__)
 
@@ -33,10 +36,14 @@ class PoolClient:
         self,
         secret: str,
         *,
+        clock: Clock | None = None,
+        tls: PrivateTls | None = None,
         connect_timeout: float = CONNECT_TIMEOUT_SECONDS,
         read_timeout: float = READ_TIMEOUT_SECONDS,
     ) -> None:
         self._secret = secret
+        self._clock = clock or SystemClock()
+        self._tls = tls
         self._timeout = (connect_timeout, read_timeout)
         self._local = threading.local()
         self._sessions: list[requests.Session] = []
@@ -98,7 +105,10 @@ class PoolClient:
         if session is None:
             session = requests.Session()
             session.trust_env = False  # no proxy of the environment stands between us and a node
-            session.headers["Authorization"] = f"Bearer {self._secret}"
+            session.headers["Content-Type"] = "application/json"
+            if self._tls is not None:
+                session.verify = str(self._tls.ca)
+                session.cert = (str(self._tls.cert), str(self._tls.key))
             self._local.session = session
             with self._lock:
                 self._sessions.append(session)
@@ -112,10 +122,16 @@ class PoolClient:
             raise _confused(f"the node's answer cannot be read: {error}") from error
 
     def _ask(self, method: str, node_url: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        url = node_url.rstrip("/") + path
+        base, content = node_url.rstrip("/"), json.dumps(body).encode()
+        signed = sign(self._secret, base, method, path, content, self._clock.now(), Direction.CALL)
         try:
             response = self._session().request(
-                method, url, json=body, timeout=self._timeout, allow_redirects=False
+                method,
+                base + path,
+                data=content,
+                headers=signed,
+                timeout=self._timeout,
+                allow_redirects=False,
             )
         except requests.RequestException as error:
             log.warning(

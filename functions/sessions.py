@@ -131,10 +131,9 @@ class Sessions:
                 session, lambda url: self._pool.refresh_qr(url, session.id, session.generation)
             )
             self._apply(session.node_id, events)
-            self._registry.renew_link(session.id, self._clock.now() + self._links.ttl)
-            return self._registry.sessions.get(session.id)
+            return self._renew_link(session)
         if session.started and session.status in _BEFORE_QR:
-            return self._registry.renew_link(session.id, self._clock.now() + self._links.ttl)
+            return self._renew_link(session)
         return self._restart(session, None).session
 
     def request_pairing_code(self, session: Session, phone: str) -> Session:
@@ -257,9 +256,13 @@ class Sessions:
         )
         if not new:
             return Created(session=restarted, new=False, reached_node=True)
-        self._registry.renew_link(session.id, self._clock.now() + self._links.ttl)
+        self._renew_link(session)
         session, reached_node = self._run(restarted)
         return Created(session=session, new=True, reached_node=reached_node)
+
+    def _renew_link(self, session: Session) -> Session:
+        until = self._clock.now() + self._links.ttl
+        return self._registry.renew_link(session.id, until, self._links.renewed_hash(session))
 
     def _run(self, session: Session) -> tuple[Session, bool]:
         """Try the direct call of a start. Whether it worked decides nothing: the heartbeat repeats it."""

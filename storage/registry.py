@@ -170,10 +170,12 @@ class Registry:
             session_id, lambda session: replace(session, requested_phone=phone_number), why="phone_requested"
         )
 
-    def renew_link(self, session_id: str, until: datetime) -> Session:
-        """Let the hosted page live longer. Raises NotFound."""
+    def renew_link(self, session_id: str, until: datetime, token_hash: str) -> Session:
+        """Let the hosted page live longer, at the address with this token. Raises NotFound."""
         return self._change(
-            session_id, lambda session: replace(session, link_expires_at=until), why="link_renewed"
+            session_id,
+            lambda session: replace(session, link_expires_at=until, link_token_hash=token_hash),
+            why="link_renewed",
         )
 
     def replace_link(self, session_id: str, token_hash: Callable[[int], str], until: datetime) -> Session:

@@ -8,16 +8,18 @@ from __future__ import annotations
 import itertools
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from storage.clock import to_wire
+from storage.errors import Untrusted
 from storage.events import EventType, NodeEvent, encode_events
 from storage.ids import new_id
 from storage.node_protocol import Heartbeat, HeldSession, SessionSpec
-from storage.node_signing import sign
+from storage.node_signing import Direction, sign, verify
+from storage.secret_rules import split_secrets
 
 Send = Callable[[str, bytes, dict[str, str]], Any]
 """Posts a signed body to a path of the functions."""
@@ -34,6 +36,7 @@ class FakePool:
         self, secret: str, node_id: str = "node-1", *, qr_life: timedelta = timedelta(seconds=60)
     ) -> None:
         self.secret = secret
+        """As in POOL_SECRET: several with commas between, the first signs."""
         self.node_id = node_id
         self.qr_life = qr_life
         self.warm = True
@@ -55,6 +58,7 @@ class FakePool:
         self.calls: list[tuple[str, str, dict[str, Any]]] = []
         self._seq = itertools.count(1)
         self._phones: dict[str, str] = {}
+        self._nonces: set[str] = set()
         self._lock = threading.Lock()
         self._server: ThreadingHTTPServer | None = None
 
@@ -155,9 +159,28 @@ class FakePool:
 
     def post(self, send: Send, path: str, body: bytes) -> Any:
         """Sign and send anything."""
-        return send(path, body, sign(self.secret, self.node_id, "POST", path, body, datetime.now(UTC)))
+        return send(
+            path,
+            body,
+            sign(split_secrets(self.secret)[0], self.node_id, "POST", path, body, datetime.now(UTC)),
+        )
 
     # ── the control API ──────────────────────────────────────────────────────
+
+    def refuses(self, headers: Mapping[str, str], method: str, path: str, body: bytes) -> str | None:
+        """Why a call is refused, or None: it wants a signature for this node, used once, or the secret."""
+        if headers.get("Authorization") == f"Bearer {self.secret}":
+            return None
+        try:
+            url, nonce = verify(
+                split_secrets(self.secret), headers, method, path, body, datetime.now(UTC), Direction.CALL
+            )
+        except Untrusted:
+            return "unauthorized"
+        with self._lock:
+            replayed = nonce in self._nonces
+            self._nonces.add(nonce)
+        return "unauthorized" if url != self.url else "replayed" if replayed else None
 
     def call(self, method: str, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         """Answer one call: status and JSON."""
@@ -253,8 +276,9 @@ def _handler(pool: FakePool) -> type[BaseHTTPRequestHandler]:
 
         def _handle(self) -> None:
             raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            if self.headers.get("Authorization") != f"Bearer {pool.secret}":
-                status, answer = 401, {"status": 401, "code": "unauthorized", "detail": "send POOL_SECRET"}
+            refused = pool.refuses(self.headers, self.command, self.path, raw)
+            if refused is not None:
+                status, answer = 401, {"status": 401, "code": refused, "detail": "sign it, once"}
             else:
                 status, answer = pool.call(self.command, self.path, json.loads(raw or b"{}"))
             content = json.dumps(answer).encode()

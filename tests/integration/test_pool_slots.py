@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ import requests
 
 from browser_pool.errors import ProfileBusy
 from browser_pool.profile import Profile
+from storage.node_signing import Direction, sign
 from tests.system import ROOT, System
 from tests.waiting import eventually
 
@@ -191,6 +193,20 @@ def test_the_control_api_answers_bad_input_with_a_problem(
     answer = requests.request(method, system.pool_url + path, headers=headers, data=body, timeout=5)
     assert answer.status_code == status, answer.text
     assert answer.json()["status"] == status
+
+
+def test_a_signed_call_is_taken_once(system: System) -> None:
+    path = "/sessions/nobody/qr"
+    headers = sign(
+        system.environ["POOL_SECRET"], system.pool_url, "POST", path, b"{}", datetime.now(UTC), Direction.CALL
+    )
+    answers = [
+        requests.post(system.pool_url + path, headers=headers, data=b"{}", timeout=5) for _ in range(2)
+    ]
+    assert [(one.status_code, one.json()["code"]) for one in answers] == [
+        (404, "not_running"),
+        (401, "replayed"),
+    ]
 
 
 def test_profiles_and_secrets_are_for_their_owner_only(system: System, session_id: str) -> None:
