@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+from typing import assert_never
 
 from flask import Flask, Response, g, request
 from flask.json.provider import DefaultJSONProvider
@@ -18,14 +19,20 @@ from functions.auth import require_guard
 from functions.bodies import MAX_BODY_BYTES
 from functions.chat_routes import chat_routes
 from functions.chat_sync import ChatSync
-from functions.config import FunctionsConfig
+from functions.client_address import ClientAddress
+from functions.config import FunctionsConfig, LimitsKept
 from functions.delivery_routes import delivery_routes
 from functions.device_removal import DeviceRemoval
 from functions.docs_routes import docs_routes
 from functions.event_intake import EventIntake
 from functions.event_routes import event_routes
+from functions.header_limits import check_headers
 from functions.health import health_routes
 from functions.key_routes import key_routes
+from functions.limit_guard import limit_requests
+from functions.limit_state import LimitState, RegistryLimits
+from functions.limit_table import LimitTable
+from functions.limits import Limits
 from functions.links import Links
 from functions.node_reports import NodeReports
 from functions.node_routes import node_routes
@@ -45,6 +52,7 @@ from storage.clock import Clock, SystemClock
 from storage.database import bring_up_to_date, open_database
 from storage.deliveries import Deliveries
 from storage.endpoints import Endpoints
+from storage.limit_rows import LimitRows
 from storage.nodes import Nodes
 from storage.registry import Registry
 from storage.replays import Replays
@@ -99,6 +107,9 @@ def make_services(config: FunctionsConfig, clock: Clock) -> Services:
         sessions=sessions,
         chat_sync=ChatSync(registry=registry, sessions=sessions, pool=pool),
         devices=devices,
+        limits=Limits(
+            _limit_state(config, database), config.limits, ClientAddress(config.trusted_proxies), clock
+        ),
         links=links,
         nodes=nodes,
         node_reports=node_reports,
@@ -110,6 +121,21 @@ def make_services(config: FunctionsConfig, clock: Clock) -> Services:
     )
 
 
+def _limit_state(config: FunctionsConfig, database: Database) -> LimitState | None:
+    match config.limits_state:
+        case LimitsKept.FILE:
+            beside = places_path(config.database_url)
+            return LimitTable(
+                config.limits_file or beside.with_name(beside.name.replace("-streams", "-limits"))
+            )
+        case LimitsKept.REGISTRY:
+            return RegistryLimits(LimitRows(database))
+        case LimitsKept.OFF:
+            return None
+        case _:
+            assert_never(config.limits_state)
+
+
 def make_app(services: Services) -> Flask:
     """The routes over these services."""
     app = Flask("functions", static_folder=None)
@@ -118,6 +144,9 @@ def make_app(services: Services) -> Flask:
     app.json.sort_keys = False  # in the order in which the documents show it
     app.before_request(_take_request_id)
     log_requests(app, services.clock)
+    config = services.config
+    app.before_request(lambda: check_headers(config.header_max_bytes, config.header_max_fields))
+    limit_requests(app, services.limits)
     app.before_request(lambda: require_guard(services))
     keep_audit_trail(app, services)
     app.after_request(_give_request_id)

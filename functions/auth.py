@@ -129,12 +129,18 @@ def current_node() -> str:
     return node_id
 
 
+def bearer_of(authorization: str) -> str | None:
+    """The key in an Authorization header."""
+    match = _BEARER.fullmatch(authorization)
+    return None if match is None else match[1]
+
+
 def _authenticate(services: Services, endpoint: str) -> None:
     """Let the request in with its key and workspace. Raises Problem."""
-    match = _BEARER.fullmatch(request.headers.get("Authorization", ""))
-    if match is None:
+    given = bearer_of(request.headers.get("Authorization", ""))
+    if given is None:
         raise _unauthorized("send the API key of your workspace as Authorization: Bearer lp_…")
-    key = services.workspaces.keys.authenticate(match[1])
+    key = services.workspaces.keys.authenticate(given)
     if key is None:
         raise _unauthorized("this API key is not known here, it has expired, or it was revoked")
     g.api_key, g.workspace = key, services.workspaces.get(key.workspace_id)

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
 from urllib.parse import urlsplit
 
+from functions.client_address import Network, read_networks
+from functions.limits import LimitSettings
 from functions.retry_schedule import SCHEDULE
 from storage.database import check_database_url, sqlite_url
 from storage.errors import ConfigError
@@ -20,6 +24,16 @@ EVENTS_KEEP_DAYS = 30
 """A month: longer than a bug in a backend stays unnoticed."""
 
 _HOST_AND_PORT = "host:port, with commas between several"
+
+
+class LimitsKept(StrEnum):
+    """Where rate limits are counted."""
+
+    FILE = "file"
+    """Shared by the workers of one machine; microseconds."""
+    REGISTRY = "registry"
+    """Shared by all machines; a write for each request. For Lambda."""
+    OFF = "off"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +65,18 @@ class FunctionsConfig:
     """EVENTS_KEEP_DAYS, 30: how long applied events and delivered webhooks are remembered."""
     audit_keep: timedelta
     """AUDIT_KEEP_DAYS, 365: how long the audit log is remembered."""
+    limits: LimitSettings
+    """RATE_…_PER_MINUTE, the limits: how often one key, link or address may ask."""
+    limits_state: LimitsKept
+    """LIMITS_STATE, file: where that is counted."""
+    limits_file: Path | None
+    """LIMITS_FILE: the file; None: beside an SQLite registry, else among this machine's temporary files."""
+    header_max_bytes: int
+    """HEADER_MAX_BYTES, 4096: one header field with its name. The longest of ours are keys and signatures."""
+    header_max_fields: int
+    """HEADER_MAX_FIELDS, 64: header fields of a request. Browsers send 20, proxies add 10."""
+    trusted_proxies: tuple[Network, ...]
+    """TRUSTED_PROXIES, none: addresses and networks whose X-Forwarded-For is believed."""
 
     @property
     def pool_secret(self) -> str:
@@ -83,10 +109,26 @@ class FunctionsConfig:
             audit_keep=timedelta(
                 days=read.number("AUDIT_KEEP_DAYS", default=AUDIT_KEPT.days, least=1, most=3650)
             ),
+            limits=_limits(read),
+            limits_state=read.limits_state("LIMITS_STATE"),
+            limits_file=read.path("LIMITS_FILE"),
+            header_max_bytes=round(read.number("HEADER_MAX_BYTES", default=4096, least=256, most=16_000)),
+            header_max_fields=round(read.number("HEADER_MAX_FIELDS", default=64, least=16, most=100)),
+            trusted_proxies=read.networks("TRUSTED_PROXIES"),
         )
         if read.problems:
             raise ConfigError(read.problems)
         return config
+
+
+def _limits(read: _Reader) -> LimitSettings:
+    return LimitSettings(
+        key=read.whole("RATE_KEY_PER_MINUTE", default=30_000),
+        link=read.whole("RATE_LINK_PER_MINUTE", default=3_000),
+        link_action=read.whole("RATE_LINK_ACTION_PER_MINUTE", default=30),
+        address=read.whole("RATE_ADDRESS_PER_MINUTE", default=1_200),
+        wrong=read.whole("RATE_WRONG_PER_MINUTE", default=60),
+    )
 
 
 class _Reader:
@@ -121,6 +163,29 @@ class _Reader:
             self.problems.append(f"{name} must be a number from {least:g} to {most:g}, got {text!r}")
             return default
         return value
+
+    def whole(self, name: str, *, default: int) -> int:
+        return round(self.number(name, default=default, least=0, most=10**7))
+
+    def limits_state(self, name: str) -> LimitsKept:
+        text = self._environ.get(name) or LimitsKept.FILE
+        try:
+            return LimitsKept(text)
+        except ValueError:
+            self.problems.append(f"{name} must be one of {', '.join(LimitsKept)}, got {text!r}")
+            return LimitsKept.FILE
+
+    def path(self, name: str) -> Path | None:
+        given = self._environ.get(name)
+        return Path(given) if given else None
+
+    def networks(self, name: str) -> tuple[Network, ...]:
+        networks, wrong = read_networks(self._environ.get(name, ""))
+        for part in wrong:
+            self.problems.append(
+                f"{name} must be addresses or networks such as 10.0.0.0/8, with commas between, got {part!r}"
+            )
+        return tuple(networks)
 
     def pauses(self, name: str, *, default: tuple[timedelta, ...]) -> tuple[timedelta, ...]:
         text = self._environ.get(name)

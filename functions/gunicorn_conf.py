@@ -10,6 +10,7 @@ from typing import Any
 
 from gunicorn import glogging  # type: ignore[import-untyped]
 
+from functions import gunicorn_worker
 from storage import logs
 
 
@@ -27,8 +28,8 @@ class JsonLogger(glogging.Logger):  # type: ignore[misc]
 
 
 def pre_request(worker: Any, req: Any) -> None:
-    """Give a client this long between two pieces of a body or an answer, so that none can hold a thread."""
-    req.unreader.sock.settimeout(READ_TIMEOUT_SECONDS)
+    """Give a client this long between two pieces of an answer, so that none can hold a thread."""
+    req.unreader.sock.settimeout(gunicorn_worker.READ_TIMEOUT_SECONDS)
 
 
 def post_worker_init(worker: Any) -> None:
@@ -37,10 +38,17 @@ def post_worker_init(worker: Any) -> None:
     services.stream_places.are_closing = lambda: not worker.alive or worker.ppid != os.getppid()
 
 
-READ_TIMEOUT_SECONDS = float(os.environ.get("FUNCTIONS_READ_TIMEOUT_SECONDS") or 10)
+gunicorn_worker.READ_TIMEOUT_SECONDS = float(os.environ.get("FUNCTIONS_READ_TIMEOUT_SECONDS") or 10)
+gunicorn_worker.WAIT_LIMIT_SECONDS = float(os.environ.get("FUNCTIONS_WAIT_LIMIT_SECONDS") or 1)
 
 bind = f"{os.environ.get('FUNCTIONS_HOST') or '127.0.0.1'}:{os.environ.get('FUNCTIONS_PORT') or 8000}"
-worker_class = "gthread"
+worker_class = "functions.gunicorn_worker.PatientWorker"
+worker_connections = int(os.environ.get("FUNCTIONS_CONNECTIONS") or 1000)
+"""In each worker; above it who has been silent for longest is let go."""
+limit_request_line = 4094
+limit_request_fields = 100
+limit_request_field_size = 16 * 1024
+"""`functions.header_limits` allows less, and names the field; this is for what is absurd."""
 workers = 2
 """Python runs one thread at a time; two processes use two cores, and one goes on while the other restarts."""
 threads = 8

@@ -60,6 +60,7 @@ def pages_blueprint(services: Services) -> Blueprint:
     blueprint.add_url_rule("/<token>/pairing-code", "pairing", routes.pairing_code, methods=["POST"])
     blueprint.after_request(allow_embedding(services))
     blueprint.register_error_handler(_Refusal, lambda refusal: refusal.response())
+    blueprint.register_error_handler(Problem, _too_often)
     return blueprint
 
 
@@ -291,6 +292,16 @@ def _sent_from_here(public_url: str) -> bool:
 def _origin(url: str) -> tuple[str, str]:
     parts = urlsplit(url)
     return parts.scheme, parts.netloc.lower()
+
+
+def _too_often(problem: Problem) -> Response:
+    """A refusal made before any route was called: too many requests, of which a person is told, too."""
+    if problem.status != 429 or _wants_json():
+        return _problem(problem)
+    texts = choose_texts(CATALOGUE, [language for language, _ in request.accept_languages], ENGLISH.locale)
+    response = message_response(Message(texts.busy, ""), texts, problem.status)
+    response.headers.update(problem.headers)
+    return response
 
 
 def _problem(problem: Problem) -> Response:

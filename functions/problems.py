@@ -22,6 +22,7 @@ from storage.errors import (
     NotFound,
     PoolRefused,
     PoolUnreachable,
+    QuotaExceeded,
     RegistryError,
     Untrusted,
 )
@@ -30,6 +31,10 @@ log = logging.getLogger(__name__)
 
 NODE_RETRY_AFTER = "2"
 """Seconds: about one heartbeat, after which a lost node is back or known to be gone."""
+
+
+QUOTA_RETRY_AFTER = "10"
+"""Seconds: scans take some, and a QR that nobody scans minutes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +91,9 @@ def problem_of(error: Exception) -> Problem:
             return error
         case NotFound():
             return Problem(404, "not_found", str(error))
+        case QuotaExceeded():
+            headers = {"Retry-After": QUOTA_RETRY_AFTER} if error.passes else {}
+            return Problem(429 if error.passes else 403, error.code, str(error), headers=headers)
         case Conflict():
             status = 422 if error.code == "idempotency_key_reused" else 409
             return Problem(status, error.code, str(error))
@@ -132,7 +140,8 @@ def _of_http(error: HTTPException) -> Problem:
     if isinstance(error, MethodNotAllowed) and error.valid_methods:
         headers["Allow"] = ", ".join(sorted(error.valid_methods))
         detail = detail.format(method=request.method, allowed=headers["Allow"])
-    return Problem(status, code, detail, headers=headers)
+    errors = [FieldError(field="body", message=detail)] if status == 413 else []
+    return Problem(status, code, detail, errors, headers)
 
 
 def _rule() -> str | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functions.chat_sync import ChatSync
 from functions.config import FunctionsConfig
 from functions.device_removal import DeviceRemoval
+from functions.limits import Limits
 from functions.links import Links
 from functions.node_reports import NodeReports
 from functions.sessions import Sessions
@@ -37,6 +38,7 @@ class Services:
     """What a backend or a person may ask of a session."""
     chat_sync: ChatSync
     devices: DeviceRemoval
+    limits: Limits
     links: Links
     """`find(token) -> Session | None`, `expired(session) -> bool`, `url(session) -> str`."""
     nodes: Nodes
@@ -51,4 +53,5 @@ class Services:
         """Close every connection; twice is fine."""
         self.devices.close()
         self.sessions.close()
+        self.limits.close()
         self.database.close()

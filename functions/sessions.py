@@ -26,6 +26,7 @@ from storage.idempotency import IdempotencyKey
 from storage.ids import new_id
 from storage.models import ENDED, FINAL, LINKED, SessionStatus, Wanted
 from storage.nodes import Nodes
+from storage.quotas import QuotaTable
 from storage.registry import Registry
 from storage.same_account import same_account
 from storage.sessions import Session
@@ -77,6 +78,7 @@ class Sessions:
         self._links = links
         self._clock = clock
         self._lease_ttl = lease_ttl
+        self._quotas = QuotaTable(database)
 
     def create(
         self, workspace: Workspace, wanted: NewSession, idempotency: IdempotencyKey | None = None
@@ -107,6 +109,8 @@ class Sessions:
             session = replace(session, wanted=Wanted.OPEN, generation=1, start_seq=1, node_id=node_id)
         with self._database.transaction():
             session, new = self._registry.create(session, idempotency)
+            if new:
+                self._quotas.check(workspace.id, starts=wanted.start)
             if new and wanted.webhook_url is not None:
                 self._workspaces.add_endpoint(workspace.id, wanted.webhook_url, session.id)
         if not new or not wanted.start:
@@ -251,9 +255,11 @@ class Sessions:
     def _restart(
         self, session: Session, phone_number: str | None, idempotency: IdempotencyKey | None = None
     ) -> Created:
-        restarted, new = self._registry.request_restart(
-            session.id, self._choose(session), phone_number, idempotency
-        )
+        node_id = self._choose(session)
+        with self._database.transaction():
+            restarted, new = self._registry.request_restart(session.id, node_id, phone_number, idempotency)
+            if new and not session.linked and (session.status in ENDED or not session.started):
+                self._quotas.check(session.workspace_id, starts=True)
         if not new:
             return Created(session=restarted, new=False, reached_node=True)
         self._renew_link(session)

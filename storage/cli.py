@@ -19,6 +19,7 @@ import click
 from storage.cli_audit import audit, operator_did
 from storage.cli_keys import keys
 from storage.cli_output import as_json, print_rows
+from storage.cli_quotas import QUOTA, QUOTA_NAMES, change_quotas, quota_row
 from storage.cli_registry import open_registry
 from storage.cli_registry_copy import registry
 from storage.cli_snapshots import snapshots
@@ -103,7 +104,8 @@ def list_workspaces(as_json: bool) -> None:
     """Every workspace."""
     with open_registry() as database:
         found = Workspaces(database, SystemClock()).all()
-    print_rows([_workspace(one) for one in found], as_json)
+        rows = [_workspace(one) | quota_row(database, one.id) for one in found]
+    print_rows(rows, as_json)
 
 
 @workspaces.command("set")
@@ -114,12 +116,16 @@ def list_workspaces(as_json: bool) -> None:
 @click.option("--logo-url", help='Shown on hosted pages, from a --logo-origin; "" for none.')
 @click.option("--logo-origin", "logo_origins", multiple=True, help=f"Where a logo may come from. {_LISTS}")
 @click.option("--allow-origin", "allowed_origins", multiple=True, help=f"Who may frame pages. {_LISTS}")
+@click.option("--max-sessions", type=QUOTA, help="Sessions that are not deleted: a number, or none.")
+@click.option("--max-starting", type=QUOTA, help="Sessions between start and link: a number, or none.")
+@click.option("--max-linked", type=QUOTA, help="Links, with QRs on display: a number, or none.")
 @as_json
 def set_workspace(workspace_id: str, as_json: bool, **given: Any) -> None:
     """Change a workspace, from its next link on; what is not given stays."""
     wanted = {name: value for name, value in given.items() if value not in {None, ()}}
     if not wanted:
         raise click.UsageError("say what to change; --help lists it")
+    quotas = {name: wanted.pop(name, None) for name in QUOTA_NAMES}
     changes = {name: _cleared(value) for name, value in wanted.items()}
     if "duplicates" in changes:
         changes["duplicate_policy"] = DuplicatePolicy(changes.pop("duplicates"))
@@ -127,8 +133,10 @@ def set_workspace(workspace_id: str, as_json: bool, **given: Any) -> None:
         changed = Workspaces(database, SystemClock()).change(
             workspace_id, lambda before: _without_foreign_logo(replace(before, **changes), changes)
         )
+        change_quotas(database, workspace_id, quotas)
         operator_did(database, "workspace.change", workspace_id)
-    print_rows([_workspace(changed)], as_json)
+        row = _workspace(changed) | quota_row(database, workspace_id)
+    print_rows([row], as_json)
 
 
 def _cleared(value: Any) -> Any:

@@ -8,6 +8,7 @@ LinkpoolError
 │   ├── RegistryUnavailable the database server does not answer
 │   ├── NotFound           no such record for this workspace
 │   └── Conflict           the record is in a state that forbids this
+│       └── QuotaExceeded  the workspace has as many as it may have
 ├── InvalidPhone           a text that is no phone number
 ├── PoolUnreachable        a node did not answer its control API
 └── PoolRefused            a node answered its control API with a problem
@@ -54,6 +55,15 @@ class Conflict(RegistryError):
     def __init__(self, message: str, code: str = "conflict") -> None:
         super().__init__(message)
         self.code = code
+
+
+class QuotaExceeded(Conflict):
+    """The workspace has as many sessions, starts or links as its operator allows."""
+
+    def __init__(self, message: str, code: str, *, passes: bool) -> None:
+        super().__init__(message, code)
+        self.passes = passes
+        """Whether waiting helps."""
 
 
 class InvalidPhone(LinkpoolError):

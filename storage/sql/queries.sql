@@ -697,3 +697,40 @@ LIMIT :limit;
 -- name: prune_audit
 -- Forget what is older than audits are kept.
 DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE at < :before ORDER BY at LIMIT :limit);
+
+-- ── limits ───────────────────────────────────────────────────────────────────────────────────────
+
+-- name: take_limit
+-- Take one request of a caller's quota, if one is there.
+INSERT INTO rate_limits (who, full_at_us, refused) VALUES (:who, :fresh_us, 0)
+ON CONFLICT (who) DO UPDATE SET
+    full_at_us = CASE
+        WHEN rate_limits.full_at_us <= :now_us THEN :fresh_us
+        WHEN rate_limits.full_at_us <= :last_us THEN rate_limits.full_at_us + :interval_us
+        WHEN rate_limits.full_at_us > :window_us THEN :window_us
+        ELSE rate_limits.full_at_us
+    END,
+    refused = CASE WHEN rate_limits.full_at_us <= :now_us OR rate_limits.full_at_us <= :last_us THEN 0 ELSE 1 END
+RETURNING full_at_us, refused;
+
+-- name: look_limit
+-- When a caller's quota is whole again.
+SELECT full_at_us FROM rate_limits WHERE who = :who;
+
+-- name: forget_limits
+-- Callers whose quota is whole again are like any other.
+DELETE FROM rate_limits WHERE full_at_us < :now_us;
+
+-- name: quotas_of_workspace
+-- What a workspace may have at a time.
+SELECT max_sessions, max_starting, max_linked FROM workspaces WHERE id = :id;
+
+-- name: set_quotas
+-- Change what a workspace may have at a time.
+UPDATE workspaces SET max_sessions = :max_sessions, max_starting = :max_starting, max_linked = :max_linked
+WHERE id = :id;
+
+-- name: count_of_workspace
+-- How many sessions of a workspace stand where; those that were asked to start are told apart.
+SELECT status, wanted, count(*) AS sessions FROM sessions
+WHERE workspace_id = :workspace_id AND status <> 'deleted' GROUP BY status, wanted;

@@ -18,7 +18,7 @@ from storage.errors import Untrusted
 from storage.events import EventType, NodeEvent, encode_events
 from storage.ids import new_id
 from storage.node_protocol import Heartbeat, HeldSession, SessionSpec
-from storage.node_signing import Direction, sign, verify
+from storage.node_signing import TIMESTAMP_HEADER, Direction, sign, verify
 from storage.secret_rules import split_secrets
 
 Send = Callable[[str, bytes, dict[str, str]], Any]
@@ -171,10 +171,10 @@ class FakePool:
         """Why a call is refused, or None: it wants a signature for this node, used once, or the secret."""
         if headers.get("Authorization") == f"Bearer {self.secret}":
             return None
-        try:
-            url, nonce = verify(
-                split_secrets(self.secret), headers, method, path, body, datetime.now(UTC), Direction.CALL
-            )
+        try:  # as of when it says: the clock of the functions is the test's
+            now = datetime.fromtimestamp(int(headers.get(TIMESTAMP_HEADER, "0")), UTC)
+            secrets = split_secrets(self.secret)
+            url, nonce = verify(secrets, headers, method, path, body, now, Direction.CALL)
         except Untrusted:
             return "unauthorized"
         with self._lock:

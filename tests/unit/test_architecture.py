@@ -12,7 +12,7 @@ PARTS = ("functions", "browser_pool", "storage", "deploy")
 
 DOORS = {
     "flask": r"functions/.*",
-    "gunicorn": r"functions/gunicorn_conf\.py",
+    "gunicorn": r"functions/gunicorn_(conf|worker)\.py",
     "requests": r"functions/(pool_client|guarded_http|webhook_sender)\.py|deploy/http\.py",
     "urllib3": r"functions/guarded_http\.py|storage/s3_errors\.py",
     "standardwebhooks": r"functions/webhook_sender\.py|deploy/.*",

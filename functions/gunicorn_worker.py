@@ -1,0 +1,354 @@
+"""gunicorn's threads, and in front of them one loop that reads requests whole, with a deadline.
+
+Rule: a thread is given to a request that has arrived, and to no other. However slowly clients send, or close,
+they hold a few bytes of memory and nobody up. When requests wait for a thread too long, further ones are
+refused at the door in microseconds, so that those inside are answered in time.
+
+gunicorn's own threads read from the socket: eight clients that sent one byte each were enough to stop a
+worker for good, and its loop waited two seconds for every client that did not close after an answer.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import selectors
+import socket
+import time
+from collections import deque
+from functools import partial
+from http import HTTPStatus
+from typing import Any
+
+from gunicorn.http import errors  # type: ignore[import-untyped]
+from gunicorn.workers.gthread import TConn, ThreadWorker  # type: ignore[import-untyped]
+
+from functions.request_shape import Arrived, RequestShape, is_urgent
+
+log = logging.getLogger(__name__)
+
+READ_TIMEOUT_SECONDS = 10.0
+WAIT_LIMIT_SECONDS = 1.0
+"""Both are set by `functions.gunicorn_conf`."""
+
+_URGENT_FACTOR = 5
+"""Probes and reports of nodes are refused when others have been for long: a lost heartbeat costs more."""
+_LINGER_SECONDS = 2.0
+"""For the other side to read the end of its answer and close, before we do."""
+_LINGER_BYTES = 64 * 1024
+_MOST_BUFFERED = 32 * 1024 * 1024
+"""Bytes of requests on their way, in one worker; above it the oldest is let go."""
+_SEND_BUFFER = 256 * 1024
+"""An answer goes into the kernel at once, so that a slow reader holds no thread either."""
+_ACCEPT_AT_ONCE = 16
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+_REFUSALS = (
+    (errors.LimitRequestLine, 414, "uri_too_long", "the address is too long"),
+    (errors.LimitRequestHeaders, 431, "headers_too_large", "header fields are too large or too many"),
+    (errors.UnsupportedTransferCoding, 501, "http_501", "this transfer coding is not spoken here"),
+    (errors.ExpectationFailed, 417, "http_417", "only 100-continue can be expected"),
+    (errors.ParseException, 400, "bad_request", "this is no HTTP request that can be read"),
+)
+
+
+class PatientWorker(ThreadWorker):  # type: ignore[misc]
+    """A worker of gunicorn. What is called in the loop must never wait."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._reading: dict[TConn, _Reading] = {}
+        """In the order of their deadlines, because all get the same time."""
+        self._lingering: dict[TConn, _Lingering] = {}
+        self._waiting: deque[float] = deque()
+        """Since when requests have been waiting for a thread, oldest first."""
+        self._buffered = 0
+
+    # ── taking connections ───────────────────────────────────────────────────
+
+    def accept(self, listener: Any) -> None:
+        for _ in range(_ACCEPT_AT_ONCE):
+            if self.nr_conns >= self.worker_connections and not self._let_one_go():
+                return
+            try:
+                client, address = listener.accept()
+            except (BlockingIOError, ConnectionAbortedError):
+                return
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
+            self.nr_conns += 1
+            conn = TConn(self.cfg, client, address, listener.getsockname())
+            if self.cfg.is_ssl:  # its bytes are not ours to read: as gunicorn does it
+                client.setblocking(True)
+                self.enqueue_req(conn)
+            else:
+                self._read(conn, _Reading())
+
+    def on_client_socket_readable(self, conn: TConn, client: Any) -> None:
+        if self.cfg.is_ssl:
+            super().on_client_socket_readable(conn, client)
+            return
+        self.poller.unregister(client)
+        self.keepalived_conns.remove(conn)
+        self._read(conn, _Reading())
+
+    def _let_one_go(self) -> bool:
+        """Make room: who has been sending for longest, else who has been idle for longest."""
+        if self._reading:
+            self._drop(next(iter(self._reading)))
+            return True
+        if self.keepalived_conns:
+            conn = self.keepalived_conns.popleft()
+            self._forget(conn)
+            return True
+        return False
+
+    # ── reading requests ─────────────────────────────────────────────────────
+
+    def _read(self, conn: TConn, reading: _Reading) -> None:
+        """Begin to read a request; often all of it is here already."""
+        self._reading[conn] = reading
+        self._buffered += len(reading.data)
+        self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._on_bytes, conn))
+        if reading.data:
+            self._judge(conn, reading)
+        else:
+            self._on_bytes(conn, conn.sock)
+
+    def _on_bytes(self, conn: TConn, client: Any) -> None:
+        reading = self._reading[conn]
+        try:
+            data = client.recv(64 * 1024)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            self._drop(conn)
+            return
+        if not data:
+            if reading.data:
+                self._dispatch(conn, reading)  # it may end here; the parser says what is missing
+            else:
+                self._drop(conn)
+            return
+        reading.data += data
+        self._buffered += len(data)
+        self._judge(conn, reading)
+        while self._buffered > _MOST_BUFFERED and self._reading:
+            self._drop(next(iter(self._reading)))
+
+    def _judge(self, conn: TConn, reading: _Reading) -> None:
+        match reading.shape.look(reading.data):
+            case Arrived.WHOLE:
+                self._dispatch(conn, reading)
+            case Arrived.AWAITED:
+                with contextlib.suppress(OSError):
+                    conn.sock.send(_CONTINUE)
+            case Arrived.PART:
+                pass
+
+    def _dispatch(self, conn: TConn, reading: _Reading) -> None:
+        """Give a request to a thread, or refuse it here and now."""
+        self._stop_reading(conn)
+        if self._waits_longer_than(WAIT_LIMIT_SECONDS * (_URGENT_FACTOR if is_urgent(reading.data) else 1)):
+            self._refuse(conn, reading)
+            return
+        try:
+            conn.init()
+        except OSError:
+            self._forget(conn)
+            return
+        conn.data_ready = True
+        conn.parser.unreader.unread(bytes(reading.data))
+        self.enqueue_req(conn)
+
+    def _waits_longer_than(self, seconds: float) -> bool:
+        try:
+            return time.monotonic() - self._waiting[0] > seconds
+        except IndexError:
+            return False
+
+    def _refuse(self, conn: TConn, reading: _Reading) -> None:
+        goes_on = self.alive and reading.shape.is_exactly(reading.data)
+        answer = _problem_bytes(
+            503,
+            "overloaded",
+            "more is asked than can be answered now; try again",
+            retry=1,
+            closes=not goes_on,
+        )
+        try:
+            conn.sock.send(answer)
+        except OSError:
+            self._forget(conn)
+            return
+        if goes_on:
+            self._keep_alive(conn)
+        else:
+            self._linger(conn)
+
+    def _stop_reading(self, conn: TConn) -> None:
+        reading = self._reading.pop(conn)
+        self._buffered -= len(reading.data)
+        self._unregister(conn)
+
+    def _drop(self, conn: TConn) -> None:
+        """Let a client go whose request never came."""
+        reading = self._reading[conn]
+        self._stop_reading(conn)
+        if not reading.data:
+            self._forget(conn)
+            return
+        with contextlib.suppress(OSError):
+            conn.sock.send(
+                _problem_bytes(408, "request_timeout", "the request did not arrive in time; send it again")
+            )
+        self._linger(conn)
+
+    # ── answering them ───────────────────────────────────────────────────────
+
+    def enqueue_req(self, conn: TConn) -> None:
+        self._waiting.append(time.monotonic())
+        super().enqueue_req(conn)
+
+    def handle(self, conn: TConn) -> Any:
+        """In a thread."""
+        with contextlib.suppress(IndexError):
+            self._waiting.popleft()
+        return super().handle(conn)
+
+    def finish_request(self, conn: TConn, fs: Any) -> None:
+        """In the loop, after a thread is done."""
+        if self.cfg.is_ssl:
+            super().finish_request(conn, fs)
+            return
+        try:
+            goes_on = not fs.cancelled() and fs.result()
+        except Exception:
+            log.exception("worker_thread_failed")
+            goes_on = False
+        if not goes_on:
+            self._linger(conn)
+            return
+        further = conn.parser.unreader.take_buffered()
+        conn.sock.setblocking(False)
+        if further:
+            self._read(conn, _Reading(further))
+        else:
+            self._keep_alive(conn)
+
+    def _keep_alive(self, conn: TConn) -> None:
+        conn.set_timeout()
+        if not self.alive:
+            conn.timeout = min(conn.timeout, time.monotonic() + _LINGER_SECONDS)
+        self.keepalived_conns.append(conn)
+        self.poller.register(conn.sock, selectors.EVENT_READ, partial(self.on_client_socket_readable, conn))
+
+    # ── parting ──────────────────────────────────────────────────────────────
+
+    def _linger(self, conn: TConn) -> None:
+        """Say that nothing follows, and wait a little for the other side to close: closing first would tear
+        away the end of an answer that it has not read."""
+        try:
+            conn.sock.setblocking(False)
+            conn.sock.shutdown(socket.SHUT_WR)
+            self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._on_rest, conn))
+        except (OSError, ValueError):
+            self._forget(conn)
+            return
+        self._lingering[conn] = _Lingering()
+        self._on_rest(conn, conn.sock)
+
+    def _on_rest(self, conn: TConn, client: Any) -> None:
+        lingering = self._lingering[conn]
+        try:
+            rest = client.recv(64 * 1024)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            rest = b""
+        lingering.read += len(rest)
+        if not rest or lingering.read > _LINGER_BYTES:
+            del self._lingering[conn]
+            self._forget(conn)
+
+    def _forget(self, conn: TConn) -> None:
+        self._unregister(conn)
+        self.nr_conns -= 1
+        conn.close()
+
+    def _unregister(self, conn: TConn) -> None:
+        with contextlib.suppress(KeyError, ValueError, OSError):
+            self.poller.unregister(conn.sock)
+
+    def murder_pending(self) -> None:
+        """Called by gunicorn once in a while: let go of whom the time is up for."""
+        super().murder_pending()
+        now = time.monotonic()
+        for conn, reading in list(self._reading.items()):
+            if reading.deadline > now:
+                break
+            self._drop(conn)
+        for conn, lingering in list(self._lingering.items()):
+            if lingering.deadline > now:
+                break
+            del self._lingering[conn]
+            self._forget(conn)
+
+    def _cap_keepalive(self, deadline: float) -> None:
+        super()._cap_keepalive(deadline)
+        for reading in self._reading.values():
+            if not reading.data:
+                reading.deadline = min(reading.deadline, deadline)
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
+        """What never became a request of the application, as problem+json. No line of it is logged: it may
+        hold the address of a hosted page."""
+        refusals = [(status, code, why) for kind, status, code, why in _REFUSALS if isinstance(exc, kind)]
+        status, code, detail = refusals[0] if refusals else (500, "internal_error", "something failed here")
+        if refusals:
+            log.info("request_not_read", extra={"status": status, "error": type(exc).__name__})
+        else:
+            log.error("request_failed_outside", exc_info=exc)
+        with contextlib.suppress(OSError):
+            client.settimeout(1)
+            client.sendall(_problem_bytes(status, code, detail))
+
+
+class _Reading:
+    """A request on its way."""
+
+    def __init__(self, data: bytes = b"") -> None:
+        self.data = bytearray(data)
+        self.shape = RequestShape()
+        self.deadline = time.monotonic() + READ_TIMEOUT_SECONDS
+
+
+class _Lingering:
+    """A connection that we have said goodbye on."""
+
+    def __init__(self) -> None:
+        self.read = 0
+        self.deadline = time.monotonic() + _LINGER_SECONDS
+
+
+def _problem_bytes(status: int, code: str, detail: str, *, retry: int = 0, closes: bool = True) -> bytes:
+    title = HTTPStatus(status).phrase
+    body = json.dumps(
+        {
+            "type": f"urn:linkpool:problem:{code}",
+            "title": title,
+            "status": status,
+            "code": code,
+            "detail": detail,
+            "request_id": None,
+        }
+    ).encode()
+    head = [
+        f"HTTP/1.1 {status} {title.upper()}",
+        "Content-Type: application/problem+json",
+        f"Content-Length: {len(body)}",
+        "Cache-Control: no-store",
+        *([f"Retry-After: {retry}"] if retry else []),
+        f"Connection: {'close' if closes else 'keep-alive'}",
+    ]
+    return "\r\n".join([*head, "", ""]).encode() + body
