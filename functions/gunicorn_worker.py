@@ -36,7 +36,8 @@ _URGENT_FACTOR = 5
 """Probes and reports of nodes are refused when others have been for long: a lost heartbeat costs more."""
 _LINGER_SECONDS = 2.0
 """For the other side to read the end of its answer and close, before we do."""
-_LINGER_BYTES = 64 * 1024
+_LINGER_BYTES = 1024 * 1024
+"""Of what was refused and is still being sent: resetting the connection would take the answer away."""
 _MOST_BUFFERED = 32 * 1024 * 1024
 """Bytes of requests on their way, in one worker; above it the oldest is let go."""
 _SEND_BUFFER = 256 * 1024
@@ -145,6 +146,15 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
                     conn.sock.send(_CONTINUE)
             case Arrived.PART:
                 pass
+            case Arrived.UNREAD:
+                conn.unread = True
+                self._dispatch(conn, reading)
+            case Arrived.HEAD_TOO_LARGE:
+                self._turn_away(conn, 431, "headers_too_large", "header fields are too large or too many")
+            case Arrived.BODY_TOO_LARGE:
+                self._turn_away(conn, 413, "body_too_large", "the body is larger than 256 kB")
+            case Arrived.MALFORMED:
+                self._turn_away(conn, 400, "bad_request", "the chunks of the body are malformed")
 
     def _dispatch(self, conn: TConn, reading: _Reading) -> None:
         """Give a request to a thread, or refuse it here and now."""
@@ -193,15 +203,16 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
 
     def _drop(self, conn: TConn) -> None:
         """Let a client go whose request never came."""
-        reading = self._reading[conn]
-        self._stop_reading(conn)
-        if not reading.data:
-            self._forget(conn)
+        if self._reading[conn].data:
+            self._turn_away(conn, 408, "request_timeout", "the request did not arrive in time; send it again")
             return
+        self._stop_reading(conn)
+        self._forget(conn)
+
+    def _turn_away(self, conn: TConn, status: int, code: str, detail: str) -> None:
+        self._stop_reading(conn)
         with contextlib.suppress(OSError):
-            conn.sock.send(
-                _problem_bytes(408, "request_timeout", "the request did not arrive in time; send it again")
-            )
+            conn.sock.send(_problem_bytes(status, code, detail))
         self._linger(conn)
 
     # ── answering them ───────────────────────────────────────────────────────
@@ -215,6 +226,10 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
         with contextlib.suppress(IndexError):
             self._waiting.popleft()
         return super().handle(conn)
+
+    def _keepalive_after(self, conn: TConn, keepalive: Any) -> bool:
+        """Whether another request may follow; a body that nobody waits for is not read to its end."""
+        return not getattr(conn, "unread", False) and bool(super()._keepalive_after(conn, keepalive))
 
     def finish_request(self, conn: TConn, fs: Any) -> None:
         """In the loop, after a thread is done."""
