@@ -77,6 +77,8 @@ class Ours:
             "WEBHOOK_ALLOW_HOSTS": self._receiver.host,
             "WARM_SLOTS": "0",
             "ON_STOP": "keep",
+            "RATE_KEY_PER_MINUTE": "10000000",  # counted, and never refused
+            "RATE_LINK_PER_MINUTE": "10000000",
             **environ,
         }
         self._processes: dict[str, subprocess.Popen[bytes]] = {}

@@ -42,6 +42,20 @@ class RotatedKey:
     previous: ApiKey
 
 
+_NOBODYS: Mapping[str, Any] = {
+    "prefix": "",
+    "workspace_id": "",
+    "secret_sha256": "no secret has this hash",
+    "created_at": "2026-01-01T00:00:00.000Z",
+    "last_used_at": "2026-01-01T00:00:00.000Z",
+    "revoked_at": None,
+    "expires_at": None,
+    "name": "nobody's",
+    "scopes": "sessions read",
+    "replaced_by": None,
+}
+
+
 class ApiKeys:
     """The keys in the registry."""
 
@@ -108,9 +122,7 @@ class ApiKeys:
             return None
         hashed = hash_secret(parts[1])
         row = self._database.one("api_key", prefix=parts[0])
-        if row is None:
-            return None
-        api_key = ApiKey.from_row(row)
+        api_key = ApiKey.from_row(row or _NOBODYS)  # the same work, so that time does not tell of a prefix
         if not api_key.opens_with(hashed):
             return None
         status = api_key.status(self._clock.now())

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import ssl
 import threading
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -33,11 +34,17 @@ class FakePool:
     """One node. Its behaviour is what the attributes say."""
 
     def __init__(
-        self, secret: str, node_id: str = "node-1", *, qr_life: timedelta = timedelta(seconds=60)
+        self,
+        secret: str,
+        node_id: str = "node-1",
+        *,
+        qr_life: timedelta = timedelta(seconds=60),
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.secret = secret
         """As in POOL_SECRET: several with commas between, the first signs."""
         self.node_id = node_id
+        self._tls = tls
         self.qr_life = qr_life
         self.warm = True
         """A start answers with a QR at once, as a warm slot does."""
@@ -64,6 +71,10 @@ class FakePool:
 
     def __enter__(self) -> FakePool:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        if self._tls is not None:
+            self._server.socket = self._tls.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
         self._server.block_on_close = False  # kept-alive connections end when their client closes
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), name="fake-pool")
         self._thread.start()
@@ -79,7 +90,8 @@ class FakePool:
     @property
     def url(self) -> str:
         assert self._server is not None
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        scheme = "http" if self._tls is None else "https"
+        return f"{scheme}://127.0.0.1:{self._server.server_address[1]}"
 
     # ── what happens in its pages ────────────────────────────────────────────
 
