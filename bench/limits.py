@@ -66,7 +66,10 @@ class Client:
             length = re.search(rb"(?i)content-length: (\d+)", head)
             if separator and length is not None and len(body) >= int(length[1]):
                 return int(head[9:12]), took
-            received += self._socket.recv(65536)
+            more = self._socket.recv(65536)
+            if not more:
+                raise ConnectionError("the server closed before it had answered")
+            received += more
 
     def close(self) -> None:
         self._socket.close()
@@ -173,13 +176,13 @@ def overload(directory: Path, seconds: int) -> dict[str, Any]:
     with Gunicorn(directory, **settings) as server:
         key, _ = make_keys(directory)
         url = f"{server.url}/api/sessions"
-        client = Client(server.port)
         wrk(url, key, 16, 2, script)
         found: dict[str, Any] = {"sustainable": wrk(url, key, 16, seconds, script)}
         memory = [memory_of(server)]
         for connections in (160, 1000):
             found[f"{connections} connections"] = wrk(url, key, connections, seconds, script)
             began = time.monotonic()
+            client = Client(server.port)
             statuses, took = zip(*(client.ask("/api/sessions", key) for _ in range(50)), strict=True)
             found[f"{connections} connections"]["afterwards"] = {
                 "statuses": sorted(set(statuses)),
@@ -187,11 +190,11 @@ def overload(directory: Path, seconds: int) -> dict[str, Any]:
                 "worst_ms": round(max(took) / 1e6, 2),
                 "within_s": round(time.monotonic() - began, 2),
             }
+            client.close()
             memory.append(memory_of(server))
         found["again sustainable"] = wrk(url, key, 16, seconds, script)
         memory.append(memory_of(server))
         found["memory_mb"] = [round(one, 1) for one in memory]
-        client.close()
     return found
 
 
@@ -223,7 +226,9 @@ def wrk(url: str, key: str, connections: int, seconds: int, script: Path) -> dic
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.limits", description=__doc__)
     parser.add_argument("--quick", action="store_true")
-    quick = parser.parse_args().quick
+    parser.add_argument("--only", default="", help="timing, wrong or overload")
+    given = parser.parse_args()
+    quick = given.quick
     results: dict[str, Any] = {}
     with tempfile.TemporaryDirectory(prefix="linkpool-limits-") as name:
         for part, measure in (
@@ -231,6 +236,8 @@ def main() -> int:
             ("timing", lambda place: timing(place, 500 if quick else 4000)),
             ("overload", lambda place: overload(place, 3 if quick else 10)),
         ):
+            if given.only and not part.startswith(given.only):
+                continue
             if part == "overload" and shutil.which("wrk") is None:
                 results[part] = "wrk is not installed"
                 continue

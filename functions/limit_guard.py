@@ -1,9 +1,12 @@
 """Applies the rate limits to every request, before its key or token is looked up, and tells how they stand.
 
 Rule: what was wrong is read off the answer: 401, or 404 for a link. So no route has to know of limits.
+A caller who is refused is logged once a minute, by address, or by what his key begins with.
 """
 
 from __future__ import annotations
+
+import logging
 
 from flask import Flask, Response, g, request
 
@@ -11,6 +14,9 @@ from functions.auth import GUARDS, Guard, bearer_of
 from functions.limits import Limits
 from functions.problems import Problem
 from functions.rate_policy import Decision, RatePolicy
+from storage.api_keys import PREFIX_LENGTH
+
+log = logging.getLogger(__name__)
 
 _PROBES = frozenset({"health.livez", "health.readyz"})
 """Whoever runs the process asks these, and ends it when they are refused."""
@@ -33,16 +39,18 @@ def _before(limits: Limits) -> None:
     if credential is not None and limits.was_good(credential):
         g.credential = credential
         for policy in _policies(limits, guard):
-            _take(limits, policy, credential)
+            shown = None if guard is Guard.LINK else credential[: len("lp_") + PREFIX_LENGTH]
+            _take(limits, policy, credential, shown)
         return
     client = limits.client(request.environ)
     if credential is not None:
         decision = limits.look(limits.wrong, client)
         if decision is not None and not decision.allowed:
             g.rates.append(decision)
+            _say(limits, decision, client, client)
             raise too_often(decision, "too many keys or links from your address were wrong")
         return
-    _take(limits, limits.address, client)
+    _take(limits, limits.address, client, client)
 
 
 def _after(limits: Limits, response: Response) -> Response:
@@ -83,13 +91,19 @@ def _policies(limits: Limits, guard: Guard | None) -> list[RatePolicy]:
     return [limits.link] if request.method in {"GET", "HEAD"} else [limits.link, limits.link_action]
 
 
-def _take(limits: Limits, policy: RatePolicy, who: str) -> None:
+def _take(limits: Limits, policy: RatePolicy, who: str, shown: str | None) -> None:
     decision = limits.take(policy, who)
     if decision is None:
         return
     g.rates.append(decision)
     if not decision.allowed:
+        _say(limits, decision, who, shown)
         raise too_often(decision, _WHY[policy.name])
+
+
+def _say(limits: Limits, decision: Decision, who: str, shown: str | None) -> None:
+    if limits.is_news(decision.policy, who):
+        log.warning("rate_limited", extra={"policy": decision.policy.name, "client": shown})
 
 
 _WHY = {

@@ -19,6 +19,10 @@ from functions.limit_state import LimitState
 from functions.rate_policy import Decision, RatePolicy
 from storage.clock import Clock
 
+_SAID_EVERY_SECONDS = 60.0
+_MOST_SAID = 1000
+"""Lines a minute about refusals, at most: a flood of requests must not be one of lines."""
+
 _MOST_KNOWN = 20_000
 """Keys and links that a process remembers to have been good; 100 bytes each."""
 
@@ -28,7 +32,7 @@ class LimitSettings:
     """Quotas by the minute; 0 switches one off."""
 
     key: int
-    """RATE_KEY_PER_MINUTE, 30000: calls with one API key. Half of what a machine of two cores answers."""
+    """RATE_KEY_PER_MINUTE, 30000: calls with one API key. A sixth of what two cores answer."""
     link: int
     """RATE_LINK_PER_MINUTE, 3000: requests to one hosted page. A page polls up to 400 times a minute; people
     open several tabs."""
@@ -55,6 +59,7 @@ class Limits:
         self.address = RatePolicy(name="address", quota=settings.address)
         self.wrong = RatePolicy(name="wrong-credentials", quota=settings.wrong)
         self._known = _Known()
+        self._said: dict[tuple[str, str], float] = {}
 
     def client(self, environ: Mapping[str, object]) -> str:
         """Who asks, by address; from a WSGI environment."""
@@ -82,6 +87,19 @@ class Limits:
     def found(self, credential: str, *, good: bool) -> None:
         """What became of a key or token."""
         self._known.set(credential, good)
+
+    def is_news(self, policy: RatePolicy, who: str) -> bool:
+        """Whether a refusal is worth a line: the first of a caller in a minute."""
+        now = self._clock.monotonic()
+        if now - self._said.get((policy.name, who), -_SAID_EVERY_SECONDS) < _SAID_EVERY_SECONDS:
+            return False
+        if len(self._said) >= _MOST_SAID:
+            for name in [name for name, at in list(self._said.items()) if now - at >= _SAID_EVERY_SECONDS]:
+                self._said.pop(name, None)
+            if len(self._said) >= _MOST_SAID:
+                return False
+        self._said[policy.name, who] = now
+        return True
 
     def close(self) -> None:
         """Twice is fine."""

@@ -13,6 +13,8 @@ log = logging.getLogger(__name__)
 _QUIET = frozenset({"pages.status", "nodes.heartbeat", "health.livez", "health.readyz"})
 """Asked for every second by somebody; only their failures are news."""
 
+_TOO_MANY = 429
+
 
 def log_requests(app: Flask, clock: Clock) -> None:
     """Log every request of this app once it is answered."""
@@ -21,6 +23,8 @@ def log_requests(app: Flask, clock: Clock) -> None:
         g.began = clock.monotonic()
 
     def end(response: Response) -> Response:
+        if response.status_code == _TOO_MANY:
+            return response  # `limit_guard` says it once
         if request.endpoint not in _QUIET or response.status_code >= 400:
             workspace = g.get("workspace")
             log.info(

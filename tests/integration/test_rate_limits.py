@@ -121,6 +121,28 @@ def test_wrong_keys_are_not_looked_up_any_more(functions: LocalFunctions, backen
     assert with_key(functions, newcomer, "192.0.2.2").status_code == 200
 
 
+def test_whatever_is_wrong_with_a_key_the_same_is_done_and_said(
+    functions: LocalFunctions, backend: Backend
+) -> None:
+    """What the time tells is measured by `python -m bench.limits`."""
+    _, prefix, secret = backend.api_key.split("_")
+    revoked = functions.services.workspaces.create_key(backend.workspace_id)
+    functions.services.workspaces.revoke_key(revoked.split("_")[1])
+    asked: list[str] = []
+    functions.services.database.connection.set_trace_callback(asked.append)
+    seen = []
+    for number, key in enumerate(
+        (WRONG_KEY, f"lp_{prefix}_{'0' * 43}", f"lp_{prefix}_{secret[:42]}0", revoked)
+    ):
+        asked.clear()
+        answer = with_key(functions, key, f"192.0.2.{number}")
+        problem = answer.get_json() | {"request_id": None}
+        shapes = [re.sub(r"'\w+'", "?", statement) for statement in asked if "api_keys" in statement]
+        seen.append((answer.status_code, problem, shapes))
+    assert all(one == seen[0] for one in seen)
+    assert len(seen[0][2]) == 1
+
+
 def test_who_was_good_before_is_not_locked_out_by_his_neighbour(
     functions: LocalFunctions, backend: Backend
 ) -> None:
@@ -167,6 +189,23 @@ def test_clients_behind_a_proxy_are_told_apart_when_it_is_trusted(tmp_path: Path
     assert answers == ({200: 20} if trusted else {200: 10, 429: 10})
     assert {ask("198.51.100.77") for _ in range(12)} == ({200, 429} if trusted else {429})
     functions.close()
+
+
+def test_who_is_refused_is_logged_once_a_minute(
+    functions: LocalFunctions, backend: Backend, clock: ManualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    for _ in range(3):
+        for _ in range(40):
+            with_key(functions, backend.api_key)
+            with_key(functions, WRONG_KEY)
+        clock.advance(timedelta(minutes=1))
+    said = Counter(record.__dict__["client"] for record in caplog.records if record.message == "rate_limited")
+    assert said == {backend.api_key[:11]: 3, "192.0.2.1": 3}
+    assert backend.api_key not in caplog.text
+    assert WRONG_KEY not in caplog.text
+    lines = sum(record.message == "request" for record in caplog.records)
+    assert lines < 3 * (20 + 6) + 5
 
 
 def test_limits_can_be_switched_off(tmp_path: Path) -> None:
