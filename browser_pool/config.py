@@ -174,6 +174,8 @@ class PoolConfig:
             chromium_uid=reader.integer("CHROMIUM_UID", 60900, 1, 2**31),
             chromium_sandbox=reader.choice("CHROMIUM_SANDBOX", "on", ["on", "off"]) == "on",
         )
+        if config.tls is not None and not config.pool_url.startswith("https://"):
+            reader.problems.append(f"POOL_URL={config.pool_url!r} must start with https://: TLS_CERT is set")
         if reader.problems:
             raise ConfigError(reader.problems)
         return config

@@ -43,6 +43,13 @@ _MOST_BUFFERED = 32 * 1024 * 1024
 _SEND_BUFFER = 256 * 1024
 """An answer goes into the kernel at once, so that a slow reader holds no thread either."""
 _ACCEPT_AT_ONCE = 16
+_BUSY_PAGE = (
+    b'<!doctype html><html lang="en"><meta charset="utf-8">'
+    b'<meta name="viewport" content="width=device-width"><meta http-equiv="refresh" content="2">'
+    b"<title>One moment</title><p>Many people are here right now. This page tries again by itself.</p></html>"
+)
+"""For a browser, which would show a problem as it is."""
+_SOON = "Retry-After: 1"
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 _REFUSALS = (
@@ -179,13 +186,11 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
 
     def _refuse(self, conn: TConn, reading: _Reading) -> None:
         goes_on = self.alive and reading.shape.is_exactly(reading.data)
-        answer = _problem_bytes(
-            503,
-            "overloaded",
-            "more is asked than can be answered now; try again",
-            retry=1,
-            closes=not goes_on,
-        )
+        if reading.shape.wants_page(reading.data):
+            answer = _answer_bytes(503, "text/html", _BUSY_PAGE, _SOON, closes=not goes_on)
+        else:
+            detail = "more is asked than can be answered now; try again"
+            answer = _problem_bytes(503, "overloaded", detail, _SOON, closes=not goes_on)
         try:
             conn.sock.send(answer)
         except OSError:
@@ -346,24 +351,27 @@ class _Lingering:
         self.deadline = time.monotonic() + _LINGER_SECONDS
 
 
-def _problem_bytes(status: int, code: str, detail: str, *, retry: int = 0, closes: bool = True) -> bytes:
-    title = HTTPStatus(status).phrase
-    body = json.dumps(
-        {
-            "type": f"urn:linkpool:problem:{code}",
-            "title": title,
-            "status": status,
-            "code": code,
-            "detail": detail,
-            "request_id": None,
-        }
-    ).encode()
+def _problem_bytes(status: int, code: str, detail: str, *fields: str, closes: bool = True) -> bytes:
+    body = {
+        "type": f"urn:linkpool:problem:{code}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "code": code,
+        "detail": detail,
+        "request_id": None,
+    }
+    return _answer_bytes(
+        status, "application/problem+json", json.dumps(body).encode(), *fields, closes=closes
+    )
+
+
+def _answer_bytes(status: int, mimetype: str, body: bytes, *fields: str, closes: bool) -> bytes:
     head = [
-        f"HTTP/1.1 {status} {title.upper()}",
-        "Content-Type: application/problem+json",
+        f"HTTP/1.1 {status} {HTTPStatus(status).phrase.upper()}",
+        f"Content-Type: {mimetype}",
         f"Content-Length: {len(body)}",
         "Cache-Control: no-store",
-        *([f"Retry-After: {retry}"] if retry else []),
         f"Connection: {'close' if closes else 'keep-alive'}",
+        *fields,
     ]
     return "\r\n".join([*head, "", ""]).encode() + body

@@ -38,27 +38,9 @@ class LimitTable:
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._turn = threading.Lock()
-        with self._turn:
-            fcntl.lockf(self._descriptor, fcntl.LOCK_EX, 1)
-            try:
-                self._salt = self._prepare()
-                self._memory = mmap.mmap(self._descriptor, _SIZE)
-            finally:
-                fcntl.lockf(self._descriptor, fcntl.LOCK_UN, 1)
-
-    def _prepare(self) -> bytes:
-        head = os.pread(self._descriptor, _HEADER.size, 0)
-        if len(head) == _HEADER.size and os.fstat(self._descriptor).st_size == _SIZE:
-            magic, salt = _HEADER.unpack(head)
-            if magic == _MAGIC:
-                return bytes(salt)
-        salt = os.urandom(16)  # so that nobody can choose whose seat he takes
-        os.ftruncate(self._descriptor, 0)
-        os.ftruncate(self._descriptor, _SIZE)
-        os.pwrite(self._descriptor, _HEADER.pack(_MAGIC, salt), 0)
-        return salt
+        self._descriptor, self._salt = _open(path)
+        self._memory = mmap.mmap(self._descriptor, _SIZE)
 
     def take(self, policy: RatePolicy, who: str, now: float) -> Decision:
         """Take one."""
@@ -121,3 +103,40 @@ class LimitTable:
             else:
                 return True
         return False
+
+
+def _open(path: Path) -> tuple[int, bytes]:
+    """The file, locked for as long as it is looked at, and its salt; made anew when it is none of ours.
+
+    A file that others have mapped is never cut or emptied: touching what is gone would kill them. So a new
+    one takes its name, and its bytes are all there before: neither would a full disk be survived later.
+    """
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.lockf(descriptor, fcntl.LOCK_EX, 1)
+            here = os.fstat(descriptor)
+            if here.st_ino == path.stat().st_ino:
+                head = os.pread(descriptor, _HEADER.size, 0)
+                if here.st_size == _SIZE and head.startswith(_MAGIC):
+                    fcntl.lockf(descriptor, fcntl.LOCK_UN, 1)
+                    return descriptor, bytes(_HEADER.unpack(head)[1])
+                _make(path)
+        except FileNotFoundError:
+            pass  # removed meanwhile
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+
+
+def _make(path: Path) -> None:
+    draft = path.with_name(f"{path.name}.draft")
+    descriptor = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        os.posix_fallocate(descriptor, 0, _SIZE)
+        salt = os.urandom(16)  # so that nobody can choose whose seat he takes
+        os.pwrite(descriptor, _HEADER.pack(_MAGIC, salt), 0)
+    finally:
+        os.close(descriptor)
+    draft.replace(path)

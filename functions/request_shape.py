@@ -19,6 +19,7 @@ _LONGEST_CHUNK_LINE = 256
 _END = b"\r\n\r\n"
 _FIELDS = re.compile(rb"\r\n(content-length|transfer-encoding|expect)[ \t]*:[ \t]*([^\r\n]*)", re.IGNORECASE)
 _CLOSES = re.compile(rb"\r\nconnection[ \t]*:[^\r\n]*close", re.IGNORECASE)
+_PAGE = re.compile(rb"\r\naccept[ \t]*:[ \t]*text/html", re.IGNORECASE)
 _CHUNK_SIZE = re.compile(rb"([0-9a-fA-F]{1,8})[ \t]*(?:;[^\r\n]*)?")
 _URGENT = (b"GET /livez", b"GET /readyz", b"POST /api/webhook", b"POST /api/nodes/")
 
@@ -77,6 +78,10 @@ class RequestShape:
         if self._chunk_at is not None:
             return self._ended and len(data) == self._chunk_at
         return len(data) - self._body_at == self._length
+
+    def wants_page(self, data: bytearray) -> bool:
+        """Whether a person sits at the other end."""
+        return self._body_at is not None and _PAGE.search(data, 0, self._body_at) is not None
 
     def _read_head(self, head: bytes, body_at: int) -> None:
         for name, value in _FIELDS.findall(head):

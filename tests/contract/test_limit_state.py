@@ -134,6 +134,18 @@ def test_a_file_that_is_none_of_ours_is_begun_anew(tmp_path: Path, content: byte
     again.close()
 
 
+def test_a_new_file_harms_nobody_who_has_the_old_one_mapped(tmp_path: Path) -> None:
+    """Cutting a mapped file would kill him at his next touch."""
+    old = LimitTable(tmp_path / "limits")
+    assert allowed(old, 10) == 10
+    (tmp_path / "limits").unlink()
+    (tmp_path / "limits").write_bytes(b"of another release")
+    new = LimitTable(tmp_path / "limits")
+    assert (allowed(new, 20), allowed(old, 20)) == (10, 0)
+    old.close()
+    new.close()
+
+
 def test_rows_of_who_is_whole_again_are_removed(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path}/registry.db")
     database.migrate()

@@ -144,3 +144,6 @@ def test_half_of_the_settings_or_a_file_that_is_none_is_said_at_start(
 def test_a_node_with_certificates_names_its_https_address(tmp_path: Path, ours: Authority) -> None:
     config = PoolConfig.from_env({**environment(tmp_path), **ours.environment("three")})
     assert config.pool_url == "https://127.0.0.1:8100"
+    plain = {**environment(tmp_path), **ours.environment("three"), "POOL_URL": "http://10.0.0.7:8100"}
+    with pytest.raises(ConfigError, match="POOL_URL"):
+        PoolConfig.from_env(plain)

@@ -87,6 +87,15 @@ def test_a_connection_goes_on_only_after_exactly_one_request() -> None:
         assert shape.is_exactly(bytearray(data)) is exactly
 
 
+def test_a_browser_is_told_from_a_program() -> None:
+    fields = {b"Accept: text/html,*/*": True, b"accept: application/json": False, b"X: y": False}
+    for field, page in fields.items():
+        data = bytearray(GET.replace(b"Host: x", field))
+        shape = RequestShape()
+        shape.look(data)
+        assert shape.wants_page(data) is page
+
+
 def test_what_nodes_and_probes_ask_is_urgent() -> None:
     assert is_urgent(bytearray(GET))
     assert is_urgent(bytearray(b"POST /api/nodes/a/heartbeat HTTP/1.1"))
