@@ -195,6 +195,8 @@ def web_address(url: str | None) -> str | None:
 
 
 def _explanation(view: LinkView, texts: PageTexts) -> Explanation | None:
+    if _is_restricted(view):
+        return Explanation(texts.reasons[ReasonCode.ACCOUNT_RESTRICTED].what, "")
     if view.screen not in {Screen.EXPIRED, Screen.LOGGED_OUT, Screen.FAILED}:
         return None
     try:
@@ -231,6 +233,12 @@ def _renewing(view: LinkView) -> bool:
     session = view.session
     shown_before = session.qr_text is not None or session.phase is Phase.WAITING_FOR_SCAN
     return view.screen is Screen.PREPARING and shown_before
+
+
+def _is_restricted(view: LinkView) -> bool:
+    """Linked, and WhatsApp does not let it work: "being restored" would be a lie."""
+    restricted = view.session.reason_code == ReasonCode.ACCOUNT_RESTRICTED
+    return view.screen is Screen.RECONNECTING and restricted
 
 
 def _leads_back(view: LinkView) -> bool:

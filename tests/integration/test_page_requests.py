@@ -204,3 +204,43 @@ def test_page_says_its_language(site: PageSite) -> None:
     session = site.create()
     answer = site.client.get(site.path(session), headers={"Accept-Language": "xx, en-GB;q=0.5"})
     assert '<html lang="en" dir="ltr">' in answer.text
+
+
+def test_every_answer_to_a_poll_says_when_to_look_again(site: PageSite) -> None:
+    session = site.create()
+    site.shows_qr(session)
+    first = site.client.get(site.path(session) + "/status")
+    again = site.client.get(site.path(session) + "/status", headers={"If-None-Match": first.headers["ETag"]})
+    assert (first.status_code, again.status_code) == (200, 304)
+    assert first.headers["Poll-After-Ms"] == again.headers["Poll-After-Ms"] == "500"
+
+
+@pytest.mark.parametrize(
+    ("typed", "country", "understood"),
+    [
+        ("0812 3456 7890", "ID", "+6281234567890"),
+        ("812 3456 7890", "ID", "+6281234567890"),
+        ("(11) 91234-5678", "BR", "+5511912345678"),
+        ("+44 7400 123456", "ID", "+447400123456"),
+    ],
+)
+def test_number_is_understood_as_it_is_written_at_home(
+    site: PageSite, typed: str, country: str, understood: str
+) -> None:
+    session = site.create(start=False)
+    form = {"phone_number": typed, "country": country}
+    answer = site.client.post(site.path(session) + "/pairing-code", data=form, headers=FORM)
+    assert answer.status_code == 303
+    assert site.services.registry.sessions.get(session.id).requested_phone == understood
+
+
+@pytest.mark.parametrize(
+    ("locale", "accepted", "country"),
+    [("pt-BR", "en-GB", "BR"), (None, "es-MX,es;q=0.9", "MX"), ("id", "en", "ID"), (None, "en", "")],
+)
+def test_country_is_guessed_from_the_language(
+    site: PageSite, locale: str | None, accepted: str, country: str
+) -> None:
+    session = site.create(locale=locale)
+    html = site.client.get(site.path(session), headers={"Accept-Language": accepted}).text
+    assert f'"country": "{country}"' in html

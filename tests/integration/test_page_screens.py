@@ -189,3 +189,40 @@ def test_page_is_small_in_every_language(site: PageSite, clock: ManualClock, loc
     qr = re.search(r'<svg xmlns="http://www.w3.org/2000/svg".*?</svg>', html, re.DOTALL)
     assert qr is not None
     assert len(html.replace(qr[0], "").encode()) < 30_000
+
+
+def test_what_takes_too_long_is_said(site: PageSite, clock: ManualClock) -> None:
+    session = site.create()
+    site.happens(session, EventType.SESSION_STARTING, phase="loading")
+    assert "This takes longer than usual." not in site.html(session)
+    clock.advance(timedelta(seconds=16))
+    assert "This takes longer than usual." in site.html(session)
+    assert site.status(session)["poll_after_ms"] == 1000
+    site.shows_qr(session)
+    assert "This takes longer than usual." not in site.html(session)
+
+
+def test_a_qr_that_ran_out_a_moment_ago_is_not_late(site: PageSite, clock: ManualClock) -> None:
+    session = site.create()
+    site.shows_qr(session, seconds=60)
+    clock.advance(timedelta(seconds=61))
+    assert "Getting a new code" in site.html(session)
+    assert "This takes longer than usual." not in site.html(session)
+
+
+def test_a_restricted_account_is_not_said_to_be_restored(site: PageSite) -> None:
+    session = site.create()
+    site.shows_qr(session)
+    site.is_linked(session)
+    site.happens(session, EventType.SESSION_DISCONNECTED, reason_code="account_restricted")
+    html = site.html(session)
+    assert "WhatsApp has restricted this account" in html
+    assert "is being restored" not in html
+
+
+def test_linked_page_says_how_to_undo_it(site: PageSite) -> None:
+    session = site.create()
+    site.shows_qr(session)
+    assert "Linking adds Harbour &amp; Sons to the linked devices" in site.html(session)
+    site.is_linked(session)
+    assert "To undo this one day" in site.html(session)
