@@ -49,7 +49,7 @@ from functions.workspace_routes import workspace_routes
 from storage import logs
 from storage.audit import AuditLog
 from storage.clock import Clock, SystemClock
-from storage.database import bring_up_to_date, open_database
+from storage.database import Database, bring_up_to_date, open_database
 from storage.deliveries import Deliveries
 from storage.endpoints import Endpoints
 from storage.limit_rows import LimitRows

@@ -298,7 +298,7 @@ def _too_often(problem: Problem) -> Response:
     """A refusal made before any route was called: too many requests, of which a person is told, too."""
     if problem.status != 429 or _wants_json():
         return _problem(problem)
-    texts = choose_texts(CATALOGUE, [language for language, _ in request.accept_languages], ENGLISH.locale)
+    texts = choose_texts(wishes_of(request, None))
     response = message_response(Message(texts.busy, ""), texts, problem.status)
     response.headers.update(problem.headers)
     return response

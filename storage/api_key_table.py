@@ -7,9 +7,10 @@ key with the scope `admin`; the operator's command line can, for it can make ano
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from storage.api_keys import ApiKey, KeyStatus, Scope, hash_secret, make_key, show_key, split_key
 from storage.audit_deed import concerns

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import click
 
 from storage.cli_audit import audit, operator_did
+from storage.cli_erase import erase_workspace
 from storage.cli_keys import keys
 from storage.cli_output import as_json, print_rows
 from storage.cli_quotas import QUOTA, QUOTA_NAMES, change_quotas, quota_row
@@ -150,6 +151,9 @@ def _without_foreign_logo(workspace: Workspace, changes: Mapping[str, Any]) -> W
     if url is None or "logo_url" in changes or logo_origin(url) in workspace.logo_origins:
         return workspace
     return replace(workspace, logo_url=None)
+
+
+workspaces.add_command(erase_workspace)
 
 
 def _workspace(one: Workspace) -> dict[str, Any]:

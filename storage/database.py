@@ -59,6 +59,10 @@ class Database(Protocol):
         """Apply what is missing, in order; give the names. Several processes may try at once."""
         ...
 
+    def forget(self) -> None:
+        """Take what was deleted out of the files, where that is ours to do. Outside of a transaction."""
+        ...
+
     def close(self) -> None:
         """Close the connections of all threads. Twice is fine."""
         ...

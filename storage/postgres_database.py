@@ -277,6 +277,9 @@ class PostgresDatabase:
                 {},
             )
 
+    def forget(self) -> None:
+        """Nothing: the server's autovacuum does it, and its log and backups are its operator's."""
+
     def close(self) -> None:
         """Close the connections of all threads. Twice is fine."""
         self._connections.close()

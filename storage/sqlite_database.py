@@ -173,6 +173,12 @@ class SqliteDatabase:
             migrations.apply(utils)
         return names
 
+    def forget(self) -> None:
+        """Rows that were deleted leave their bytes in free pages and in the log; both are written anew."""
+        with self._write_lock:
+            self._patiently(self.connection, "VACUUM")
+            self._patiently(self.connection, "PRAGMA wal_checkpoint(TRUNCATE)")
+
     # ── whole tables ─────────────────────────────────────────────────────────
 
     def tables(self) -> list[Table]:

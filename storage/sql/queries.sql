@@ -734,3 +734,63 @@ WHERE id = :id;
 -- How many sessions of a workspace stand where; those that were asked to start are told apart.
 SELECT status, wanted, count(*) AS sessions FROM sessions
 WHERE workspace_id = :workspace_id AND status <> 'deleted' GROUP BY status, wanted;
+-- ── a workspace that leaves ──────────────────────────────────────────────────────────────────────
+
+-- name: remains_of_workspace
+-- What there is of a workspace, and what nodes and the object store still hold of it.
+SELECT (SELECT count(*) FROM sessions WHERE workspace_id = :id) AS sessions,
+  (SELECT count(*) FROM sessions WHERE workspace_id = :id AND erased_at IS NULL) AS held,
+  (SELECT count(*) FROM sessions WHERE workspace_id = :id AND snapshot_id IS NOT NULL) AS with_snapshots,
+  (SELECT count(*) FROM chats WHERE session_id IN (SELECT id FROM sessions WHERE workspace_id = :id)) AS chats,
+  (SELECT count(*) FROM events WHERE session_id IN (SELECT id FROM sessions WHERE workspace_id = :id)) AS events,
+  (SELECT count(*) FROM deliveries WHERE workspace_id = :id) AS deliveries,
+  (SELECT count(*) FROM endpoints WHERE workspace_id = :id) AS endpoints,
+  (SELECT count(*) FROM api_keys WHERE workspace_id = :id) AS api_keys;
+
+-- name: sessions_to_delete
+-- Those of a leaving workspace that nobody has deleted yet.
+SELECT id FROM sessions WHERE workspace_id = :id AND status <> 'deleted' ORDER BY id;
+
+-- name: revoke_keys_of_workspace
+-- Nobody may begin anything for it any more.
+UPDATE api_keys SET revoked_at = :now WHERE workspace_id = :id AND revoked_at IS NULL;
+
+-- name: erase_stream
+-- Its stream.
+DELETE FROM stream WHERE workspace_id = :id;
+
+-- name: erase_deliveries
+-- Its webhooks, and with them their attempts.
+DELETE FROM deliveries WHERE workspace_id = :id;
+
+-- name: erase_endpoints
+-- Where they went.
+DELETE FROM endpoints WHERE workspace_id = :id;
+
+-- name: erase_chats
+-- Its chats.
+DELETE FROM chats WHERE session_id IN (SELECT id FROM sessions WHERE workspace_id = :id);
+
+-- name: erase_events
+-- Its events.
+DELETE FROM events WHERE session_id IN (SELECT id FROM sessions WHERE workspace_id = :id);
+
+-- name: erase_idempotency_keys
+-- What it asked for.
+DELETE FROM idempotency_keys WHERE workspace_id = :id;
+
+-- name: part_replaced_sessions
+-- Sessions name those that replaced them.
+UPDATE sessions SET replaced_by = NULL WHERE workspace_id = :id;
+
+-- name: erase_sessions
+-- Its sessions.
+DELETE FROM sessions WHERE workspace_id = :id;
+
+-- name: erase_api_keys
+-- Its keys.
+DELETE FROM api_keys WHERE workspace_id = :id;
+
+-- name: erase_workspace
+-- Itself.
+DELETE FROM workspaces WHERE id = :id;

@@ -21,7 +21,7 @@ DOORS = {
     "PIL": r"functions/qr_image\.py",
     "pydantic": r"functions/.*",
     "sqlite3": r"storage/sqlite_database\.py|browser_pool/(pool_db|call_guard|journal|outbox|workshop)\.py",
-    "sqlite_utils": r"storage/sqlite_database\.py|browser_pool/(pool_db|call_guard|journal|outbox|workshop)\.py",
+    "sqlite_utils": r"storage/sqlite_database\.py|browser_pool/(pool_db|call_guard|journal|outbox|workshop)\.py",  # noqa: E501
     "playwright": r"browser_pool/.*|deploy/playwright_shell\.py",
     "aiohttp": r"browser_pool/.*|deploy/.*",
     "click": r"storage/cli(_\w+)?\.py",
