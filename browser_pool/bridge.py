@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 
 BINDING = "linkpoolReport"
 BLANK = "about:blank"
+WEB = ("http:", "https:")
 MAX_WAITING_FACTS = 1000
 """An honest page has a handful waiting; what more comes at once is dropped, and counted."""
 LEFT_THE_SITE = "the page left WhatsApp Web for another address"
@@ -98,6 +99,8 @@ class Bridge:
     async def attach(cls, page: Page, cdp: PageSession, eyes: Eyes) -> Bridge:
         """Take over a living page without reloading it: every present fact is reported anew."""
         bridge = await cls.open(page, cdp, eyes)
+        if page.url.startswith(WEB):
+            bridge._is_at(page.url)  # it may have left while nobody looked
         try:
             await page.evaluate(_program())
         except Error as error:
@@ -152,8 +155,10 @@ class Bridge:
         frame = event["frame"]
         if "parentId" in frame:
             return
-        url = frame.get("unreachableUrl") or frame["url"]
-        if url.startswith(("http:", "https:")) and origin(url) == self._origin:
+        self._is_at(frame.get("unreachableUrl") or frame["url"])
+
+    def _is_at(self, url: str) -> None:
+        if url.startswith(WEB) and origin(url) == self._origin:
             self._arrived = True
         elif self._arrived or url != BLANK:
             self._strayed(LEFT_THE_SITE)

@@ -1,7 +1,7 @@
 """Notices a page that sends more than any honest one. Pure: it is told what came, and when if it matters.
 
-The figures: WhatsApp Web at medium weight sends some hundred events while it starts and a handful a minute
-afterwards; a page that does nothing else sends twenty thousand a second.
+The figures: the stand-in at medium weight sends 32 events of 7 kB from its start to a synced account, and the
+real site writes more into its console; a page that does nothing else sends twenty thousand a second.
 """
 
 from __future__ import annotations

@@ -8,13 +8,14 @@ import logging
 import signal
 import socket
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 from aiohttp import ClientSession, web
 
 from browser_pool.call_guard import CallGuard
 from browser_pool.chromium import find_executable
 from browser_pool.config import OnStop, PoolConfig
-from browser_pool.confinement import find_confinement
+from browser_pool.confinement import Confinement, find_confinement
 from browser_pool.control import ControlApi
 from browser_pool.driver import Driver
 from browser_pool.golden_builder import GoldenBuilder
@@ -82,8 +83,10 @@ async def _compose(config: PoolConfig, driver: Driver, stack: AsyncExitStack) ->
     if not confinement.sandboxed:
         log.warning("SANDBOX_OFF", extra={"risk": "a page that breaks out of its renderer owns this node"})
     user_agent = await read_user_agent(executable)
-    if confinement.sandboxed:
-        await prove_sandbox(executable, confinement, user_agent.text, config.data_dir)
+    proof = asyncio.create_task(
+        _prove_walls(executable, confinement, user_agent.text, config.data_dir), name="sandbox-proof"
+    )
+    stack.push_async_callback(_end, proof)
     db = open_pool_db(config.data_dir / "pool.db")
     stack.callback(db.close)
     outbox, journal = Outbox(db, clock), Journal(db, clock)
@@ -159,6 +162,7 @@ async def _compose(config: PoolConfig, driver: Driver, stack: AsyncExitStack) ->
     stack.push_async_callback(_cancel, asyncio.create_task(relay.run(), name="relay"))
     warm = WarmKeeper(shop, config.warm_slots, config.warm_park_after)
     pool = Pool(shop, warm)
+    await proof
     await pool.resume()
     keep = config.on_stop is OnStop.KEEP
     stack.push_async_callback(pool.stop, keep_browsers=keep)
@@ -224,6 +228,12 @@ async def _compose(config: PoolConfig, driver: Driver, stack: AsyncExitStack) ->
     await web.SockSite(web_runner, listener, ssl_context=serving).start()
 
 
+async def _prove_walls(executable: str, confinement: Confinement, user_agent: str, data_dir: Path) -> None:
+    """Beside the rest of the start: no browser of ours opens a page before it. Raises ConfigError."""
+    if confinement.sandboxed:
+        await prove_sandbox(executable, confinement, user_agent, data_dir)
+
+
 def _listen(host: str, port: int) -> socket.socket:
     """Taken before anything is started, so that a wrong port costs no browser. Raises ConfigError."""
     try:
@@ -252,6 +262,12 @@ async def _cancel(task: asyncio.Task[None]) -> None:
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await task
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    """Whoever awaited it has heard of its failure."""
+    task.cancel()
+    await asyncio.wait([task])
 
 
 async def _flush(relay: Relay, outbox: Outbox) -> None:
