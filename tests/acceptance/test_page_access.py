@@ -3,6 +3,7 @@ small windows, forced colours and calm motion, in every state."""
 
 import io
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -214,9 +215,9 @@ def test_screen_reader_hears_each_state_once_and_no_countdown(page: Page, site: 
     expect(page.get_by_text("Opening WhatsApp Web")).to_be_visible()
     site.shows_qr(session, seconds=2)
     expect(page.locator("#qr")).to_be_visible()
-    expect(page.locator("#left")).to_have_text("0:01")
+    expect(page.locator("#left")).to_have_text(re.compile("0:0[01]"))
     site.shows_qr(session, ref="the next", seconds=60)
-    expect(page.locator("#left")).to_have_text("0:59")
+    expect(page.locator("#left")).to_have_text(re.compile("0:5[0-9]"))
     site.is_linked(session, "+6281234567899")
     expect(page.locator("#phone-number")).to_be_visible()
     heard: list[str] = page.evaluate("heard")

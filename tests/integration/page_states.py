@@ -141,6 +141,12 @@ def expects_number(site: PageSite) -> Session:
     return _created(site, start=False, expected_phone=PHONE_NUMBER)
 
 
+def restricted(site: PageSite) -> Session:
+    session = _created(site)
+    site.happens(session, EventType.SESSION_FAILED, reason_code="account_restricted", message="")
+    return session
+
+
 def wrong_number(site: PageSite) -> Session:
     session = _created(site, expected_phone=PHONE_NUMBER)
     site.happens(session, EventType.SESSION_FAILED, reason_code="wrong_number", message="")
@@ -261,6 +267,7 @@ STATES = (
     State("logged-out", logged_out, Screen.LOGGED_OUT),
     State("failed", failed, Screen.FAILED),
     State("wrong-number", wrong_number, Screen.FAILED),
+    State("restricted", restricted, Screen.FAILED),
     State("replaced", replaced, Screen.REPLACED),
     State("deleted", deleted),
     State("expired-link", expired_link),
