@@ -34,6 +34,7 @@ from functions.limit_state import LimitState, RegistryLimits
 from functions.limit_table import LimitTable
 from functions.limits import Limits
 from functions.links import Links
+from functions.metrics import open_metrics
 from functions.node_reports import NodeReports
 from functions.node_routes import node_routes
 from functions.pages import pages_blueprint
@@ -55,6 +56,7 @@ from storage.endpoints import Endpoints
 from storage.limit_rows import LimitRows
 from storage.nodes import Nodes
 from storage.registry import Registry
+from storage.registry_metrics import RegistryMetrics
 from storage.replays import Replays
 from storage.workspaces import Workspaces
 
@@ -78,7 +80,8 @@ def make_services(config: FunctionsConfig, clock: Clock) -> Services:
     pool = PoolClient(config.pool_secret, clock=clock, tls=config.tls)
     devices = DeviceRemoval(registry.sessions, pool)
     audit = AuditLog(database, clock)
-    intake = EventIntake(database, registry, devices, audit)
+    metrics = open_metrics(config.metrics_token)
+    intake = EventIntake(database, registry, devices, audit, metrics)
     sessions = Sessions(
         database=database,
         registry=registry,
@@ -118,6 +121,8 @@ def make_services(config: FunctionsConfig, clock: Clock) -> Services:
         endpoints=Endpoints(database, clock),
         replays=Replays(database, clock),
         audit=audit,
+        metrics=metrics,
+        registry_metrics=RegistryMetrics(database, registry.sessions, nodes, clock),
     )
 
 
@@ -143,7 +148,7 @@ def make_app(services: Services) -> Flask:
     assert isinstance(app.json, DefaultJSONProvider)
     app.json.sort_keys = False  # in the order in which the documents show it
     app.before_request(_take_request_id)
-    log_requests(app, services.clock)
+    log_requests(app, services.clock, services.metrics)
     config = services.config
     app.before_request(lambda: check_headers(config.header_max_bytes, config.header_max_fields))
     limit_requests(app, services.limits)

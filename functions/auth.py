@@ -5,6 +5,7 @@ Rule: a route without a guard answers 403 to everybody, so forgetting one opens 
 
 from __future__ import annotations
 
+import hmac
 import logging
 import re
 from enum import StrEnum
@@ -35,6 +36,8 @@ class Guard(StrEnum):
     """A signed request of a node, used for the first time."""
     LINK = "link"
     """The token in the address of a hosted page, which the page's routes check themselves."""
+    METRICS = "metrics"
+    """METRICS_TOKEN; where it is not set, nobody is let in."""
     PUBLIC = "public"
     """Nothing: the answer holds no workspace's data."""
 
@@ -86,6 +89,7 @@ GUARDS = {
     "pages.refresh": Guard.LINK,
     "pages.pairing": Guard.LINK,
     "pages.go_back": Guard.LINK,
+    "health.metrics": Guard.METRICS,
     "health.health": Guard.PUBLIC,
     "health.whatsapp": Guard.PUBLIC,
     "health.livez": Guard.PUBLIC,
@@ -104,6 +108,8 @@ def require_guard(services: Services) -> None:
             _authenticate(services, request.endpoint)
         case Guard.NODE:
             g.node_id = _verify_node(services)
+        case Guard.METRICS:
+            _check_token(services.config.metrics_token, "METRICS_TOKEN")
         case Guard.LINK | Guard.PUBLIC:
             pass
         case None:
@@ -151,6 +157,15 @@ def _authenticate(services: Services, endpoint: str) -> None:
             "scope_missing",
             f"this needs a key with the scope {needed}; {key.prefix} has {', '.join(key.scopes)}",
         )
+
+
+def _check_token(wanted: str | None, setting: str) -> None:
+    """A token of the operator's, compared in constant time."""
+    if wanted is None:
+        raise Problem(403, "forbidden", f"nobody may read this: {setting} is not set")
+    match = _BEARER.fullmatch(request.headers.get("Authorization", ""))
+    if match is None or not hmac.compare_digest(match[1].encode(), wanted.encode()):
+        raise _unauthorized(f"send {setting} as Authorization: Bearer …")
 
 
 def _unauthorized(detail: str) -> Problem:

@@ -61,6 +61,8 @@ class FunctionsConfig:
     """WEBHOOK_RETRY_SECONDS, as in `retry_schedule`: the pauses after failed attempts of a webhook."""
     webhook_allow_hosts: frozenset[str]
     """WEBHOOK_ALLOW_HOSTS, none: host:port pairs that may be private and spoken to without TLS."""
+    metrics_token: str | None
+    """METRICS_TOKEN, none: the bearer token that reads /metrics; without one nobody may."""
     events_keep: timedelta
     """EVENTS_KEEP_DAYS, 30: how long applied events and delivered webhooks are remembered."""
     audit_keep: timedelta
@@ -103,6 +105,7 @@ class FunctionsConfig:
             lease_ttl=timedelta(seconds=read.number("LEASE_TTL_SECONDS", default=15, least=1)),
             webhook_retry=read.pauses("WEBHOOK_RETRY_SECONDS", default=SCHEDULE),
             webhook_allow_hosts=read.hosts("WEBHOOK_ALLOW_HOSTS"),
+            metrics_token=read.optional_secret("METRICS_TOKEN"),
             events_keep=timedelta(
                 days=read.number("EVENTS_KEEP_DAYS", default=EVENTS_KEEP_DAYS, least=1, most=3650)
             ),
@@ -150,6 +153,9 @@ class _Reader:
         value = self._environ.get(name, "")
         self.problems += problems_of(name, value)
         return split_secrets(value)
+
+    def optional_secret(self, name: str) -> str | None:
+        return self.secrets(name)[0] if self._environ.get(name) else None
 
     def number(self, name: str, *, default: float, least: float, most: float = 10**9) -> float:
         text = self._environ.get(name)

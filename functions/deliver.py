@@ -18,6 +18,7 @@ from typing import assert_never
 
 from functions.config import FunctionsConfig
 from functions.guarded_http import GuardedHttp
+from functions.metrics import Metrics, open_metrics, share_between_processes
 from functions.retry_schedule import SCHEDULE, next_attempt_at
 from functions.webhook_sender import Delivered, Failed, Gone, WebhookSender
 from storage import logs
@@ -67,6 +68,7 @@ class Deliverer:
         slow_senders: int = SLOW_SENDERS,
         claim_for: timedelta = CLAIM_FOR,
         schedule: Sequence[timedelta] = SCHEDULE,
+        metrics: Metrics | None = None,
     ) -> None:
         self._database = database
         self._deliveries = deliveries
@@ -77,6 +79,7 @@ class Deliverer:
         self._slow_senders = slow_senders
         self._claim_for = claim_for
         self._schedule = schedule
+        self._metrics = metrics or Metrics()
         self._stopping = threading.Event()
         self._finished = threading.Event()
         self._busy = 0
@@ -165,6 +168,7 @@ class Deliverer:
         match result:
             case Delivered():
                 self._deliveries.delivered(delivery, token, tried)
+                self._metrics.delivery("delivered", took.total_seconds())
                 log.info("delivered", extra=fields)
             case Failed():
                 now = self._clock.now()
@@ -174,10 +178,12 @@ class Deliverer:
                 self._deliveries.failed(
                     delivery, token, tried, next_attempt_at=next_at, retry_after=result.retry_after
                 )
+                self._metrics.delivery("dead" if next_at is None else "failed", took.total_seconds())
                 event = "delivery_dead" if next_at is None else "delivery_failed"
                 log.warning(event, extra=fields | {"error": result.error, "next_attempt_at": next_at})
             case Gone():
                 self._deliveries.gone(delivery, token, tried)
+                self._metrics.delivery("gone", took.total_seconds())
                 log.warning("endpoint_disabled", extra=fields | {"endpoint_id": delivery.endpoint_id})
             case _:
                 assert_never(result)
@@ -186,6 +192,7 @@ class Deliverer:
 def main() -> None:
     """Run until SIGTERM or SIGINT."""
     logs.configure(level=os.environ.get("LOG_LEVEL"))
+    share_between_processes(os.environ)
     try:
         config = FunctionsConfig.from_env(os.environ)
         database = open_database(config.database_url)
@@ -202,6 +209,7 @@ def main() -> None:
             retention=Retention(database, clock, config.events_keep, config.audit_keep),
             clock=clock,
             schedule=config.webhook_retry,
+            metrics=open_metrics(config.metrics_token),
         )
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: deliverer.stop())

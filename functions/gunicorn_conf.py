@@ -11,6 +11,7 @@ from typing import Any
 from gunicorn import glogging  # type: ignore[import-untyped]
 
 from functions import gunicorn_worker
+from functions.metrics import DIRECTORY, share_between_processes
 from storage import logs
 
 
@@ -38,6 +39,15 @@ def post_worker_init(worker: Any) -> None:
     services.stream_places.are_closing = lambda: not worker.alive or worker.ppid != os.getppid()
 
 
+def child_exit(server: Any, worker: Any) -> None:
+    """A worker is gone, and with it what it said of the present."""
+    if DIRECTORY in os.environ:
+        from functions.prometheus import forget_process  # where metrics are off, nobody imports it
+
+        forget_process(worker.pid)
+
+
+share_between_processes(os.environ)  # before any worker is forked, and before prometheus_client is imported
 gunicorn_worker.READ_TIMEOUT_SECONDS = float(os.environ.get("FUNCTIONS_READ_TIMEOUT_SECONDS") or 10)
 gunicorn_worker.WAIT_LIMIT_SECONDS = float(os.environ.get("FUNCTIONS_WAIT_LIMIT_SECONDS") or 1)
 

@@ -20,13 +20,14 @@ _AUTHENTICATED = LINKED | {SessionStatus.AUTHENTICATED}
 
 
 def health_routes(services: Services) -> Blueprint:
-    """GET /health, /health/whatsapp, /livez, /readyz."""
+    """GET /health, /health/whatsapp, /livez, /readyz, /metrics."""
     routes = _Routes(services)
     blueprint = Blueprint("health", __name__)
     blueprint.add_url_rule("/health", "health", routes.health)
     blueprint.add_url_rule("/health/whatsapp", "whatsapp", routes.whatsapp)
     blueprint.add_url_rule("/livez", "livez", routes.livez)
     blueprint.add_url_rule("/readyz", "readyz", routes.readyz)
+    blueprint.add_url_rule("/metrics", "metrics", routes.metrics)
     return blueprint
 
 
@@ -84,6 +85,11 @@ class _Routes:
             return response
         live = sum(node["alive"] for node in self._nodes())
         return jsonify(status="ready", live_nodes=live)
+
+    def metrics(self) -> Response:
+        """For Prometheus: what all workers of this machine counted, and what the registry knows."""
+        text, content_type = self._services.metrics.exposition(self._services.registry_metrics)
+        return Response(text, headers={"Cache-Control": "no-store"}, content_type=content_type)
 
     def _nodes(self) -> list[dict[str, Any]]:
         now = self._services.clock.now()

@@ -56,6 +56,7 @@ class Problem(Exception):
     headers: dict[str, str] = field(default_factory=dict)
 
     def response(self) -> Response:
+        g.problem_code = self.code
         body: dict[str, Any] = {
             "type": f"urn:linkpool:problem:{self.code}",
             "title": HTTPStatus(self.status).phrase,

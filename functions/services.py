@@ -9,6 +9,7 @@ from functions.config import FunctionsConfig
 from functions.device_removal import DeviceRemoval
 from functions.limits import Limits
 from functions.links import Links
+from functions.metrics import Metrics
 from functions.node_reports import NodeReports
 from functions.sessions import Sessions
 from functions.stream_places import StreamPlaces
@@ -19,6 +20,7 @@ from storage.deliveries import Deliveries
 from storage.endpoints import Endpoints
 from storage.nodes import Nodes
 from storage.registry import Registry
+from storage.registry_metrics import RegistryMetrics
 from storage.replays import Replays
 from storage.workspaces import Workspaces
 
@@ -48,6 +50,8 @@ class Services:
     endpoints: Endpoints
     replays: Replays
     audit: AuditLog
+    metrics: Metrics
+    registry_metrics: RegistryMetrics
 
     def close(self) -> None:
         """Close every connection; twice is fine."""

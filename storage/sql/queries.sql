@@ -794,3 +794,29 @@ DELETE FROM api_keys WHERE workspace_id = :id;
 -- name: erase_workspace
 -- Itself.
 DELETE FROM workspaces WHERE id = :id;
+-- ── numbers for the operator ─────────────────────────────────────────────────────────────────────
+
+-- name: delivery_trouble
+-- What is owed and what was given up, by partial indexes; delivered ones are never counted.
+SELECT
+    (SELECT count(*) FROM deliveries WHERE status = 'pending') AS pending,
+    (SELECT count(*) FROM deliveries WHERE status = 'dead') AS dead,
+    (SELECT min(created_at) FROM deliveries WHERE status = 'pending') AS oldest_pending;
+
+-- name: wanted_by_node
+-- How many sessions each node should be running; by idx_sessions_node.
+SELECT node_id, count(*) AS sessions FROM sessions
+WHERE node_id IS NOT NULL AND wanted = 'open' GROUP BY node_id;
+
+-- name: failing_endpoints
+-- Endpoints to which nothing is sent for now.
+SELECT count(*) AS endpoints FROM endpoints
+WHERE deleted_at IS NULL AND disabled_at IS NULL AND open_until > :now;
+
+-- name: snapshot_state
+-- How well linked sessions are covered by snapshots; by idx_sessions_status.
+SELECT count(snapshot_id) AS saved,
+    sum(CASE WHEN snapshot_id IS NULL AND connected_at < :before THEN 1 ELSE 0 END) AS missing,
+    sum(snapshot_size_bytes) AS bytes,
+    min(snapshot_saved_at) AS oldest
+FROM sessions WHERE status IN ('connected', 'reconnecting', 'hibernated');

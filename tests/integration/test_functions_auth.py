@@ -46,6 +46,8 @@ def test_every_guarded_route_refuses_a_caller_without_credentials(functions: Loc
                 assert response.status_code == 401, rule
                 assert response.headers["WWW-Authenticate"]
                 assert response.mimetype == "application/problem+json"
+            case Guard.METRICS:
+                assert response.status_code == 403, rule
             case Guard.LINK:
                 assert response.status_code in {403, 404}, rule
             case Guard.PUBLIC:

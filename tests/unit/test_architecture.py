@@ -20,6 +20,7 @@ DOORS = {
     "qrcode": r"functions/qr_image\.py|deploy/.*",
     "PIL": r"functions/qr_image\.py",
     "pydantic": r"functions/.*",
+    "prometheus_client": r"functions/prometheus\.py|browser_pool/metrics\.py",
     "sqlite3": r"storage/sqlite_database\.py|browser_pool/(pool_db|call_guard|journal|outbox|workshop)\.py",
     "sqlite_utils": r"storage/sqlite_database\.py|browser_pool/(pool_db|call_guard|journal|outbox|workshop)\.py",  # noqa: E501
     "playwright": r"browser_pool/.*|deploy/playwright_shell\.py",
