@@ -1,4 +1,4 @@
-"""`python -m browser_pool`: one node, in the foreground, until SIGTERM.
+"""`python -m browser_pool`: one node, in the foreground, until SIGTERM. `doctor` and `diagnosis` look at one.
 
 Rule: imports only what Playwright's driver needs to start. Its Node boots on another core while Python
 reads the other modules: that is 0.15 s of every restart, in which sessions wait for their pool.
@@ -22,6 +22,10 @@ DRIVER_OPTIONS = "--max-semi-space-size=1"
 def main() -> int:
     """Exit code 0 after a clean stop, 2 when the environment or the machine does not fit."""
     logs.configure(level=os.environ.get("LOG_LEVEL"))
+    if sys.argv[1:]:
+        from browser_pool.commands import run_command
+
+        return run_command(sys.argv[1:], os.environ)
     os.environ.setdefault("NODE_OPTIONS", DRIVER_OPTIONS)
     if sys.version_info < (3, 12):
         # the default watches each child with a thread of its own, whose start held the loop for 60 ms

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import json
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,7 @@ from browser_pool.facts import Fact, parse_fact
 from browser_pool.index_document import IndexDocument
 from browser_pool.index_route import IndexRoute
 from browser_pool.page_hosts import origin
+from browser_pool.page_log import PageLog
 from browser_pool.user_agent import UserAgent
 
 log = logging.getLogger(__name__)
@@ -39,9 +40,14 @@ FactQueue = asyncio.Queue[Fact | None]
 _PAGE_DIR = Path(__file__).parent / "page"
 
 
-def _program() -> str:
+Overrides = Mapping[str, Sequence[str]]
+"""Lookup to the paths that are tried before those of whatsapp.js."""
+
+
+def _program(overrides: Overrides) -> str:
     bridge, whatsapp = ((_PAGE_DIR / name).read_text() for name in ("bridge.js", "whatsapp.js"))
-    return f"({_without_header(bridge)})({json.dumps(BINDING)}, {_without_header(whatsapp)})"
+    arguments = (json.dumps(BINDING), _without_header(whatsapp), json.dumps(overrides))
+    return f"({_without_header(bridge)})({', '.join(arguments)})"
 
 
 def _without_header(source: str) -> str:
@@ -68,6 +74,8 @@ class Eyes:
     sink: FactQueue
     strayed: Callable[[str], None]
     """Called with a sentence when the page leaves the site."""
+    lookups: Overrides
+    """The operator's, tried before those of whatsapp.js."""
 
 
 class Bridge:
@@ -78,6 +86,7 @@ class Bridge:
         self.page = page
         self.gone = False
         self.crashed = False
+        self.page_log = PageLog()
         self._sink = eyes.sink
         self._strayed = eyes.strayed
         self._origin = origin(eyes.url)
@@ -92,7 +101,8 @@ class Bridge:
     async def open(cls, page: Page, cdp: PageSession, eyes: Eyes) -> Bridge:
         """Prepare a page that has not navigated yet. Raises BrowserGone."""
         bridge = await cls._listen(page, cdp, eyes)
-        await cdp.send("Page.addScriptToEvaluateOnNewDocument", {"source": _program()})
+        program = {"source": _program(eyes.lookups)}
+        await cdp.send("Page.addScriptToEvaluateOnNewDocument", program)
         return bridge
 
     @classmethod
@@ -102,7 +112,7 @@ class Bridge:
         if page.url.startswith(WEB):
             bridge._is_at(page.url)  # it may have left while nobody looked
         try:
-            await page.evaluate(_program())
+            await page.evaluate(_program(eyes.lookups))
         except Error as error:
             raise BrowserGone(f"the page does not answer: {error.message}") from error
         return bridge
@@ -117,10 +127,12 @@ class Bridge:
         page.on("close", bridge.lose)
         for change in ("ItemAdded", "ItemUpdated", "ItemRemoved", "ItemsCleared"):
             cdp.on(f"DOMStorage.domStorage{change}", bridge._on_storage)
+        bridge.page_log.listen(cdp)
         await cdp.send("Emulation.setUserAgentOverride", eyes.user_agent.override())
         # also what nobody reads: a page that floods its console or its exceptions is noticed by their number
         await cdp.send("Runtime.enable")
         await cdp.send("Inspector.enable")
+        await cdp.send("Log.enable")
         await cdp.send("Page.enable")
         await cdp.send("DOMStorage.enable")
         await cdp.send("Runtime.addBinding", {"name": BINDING})

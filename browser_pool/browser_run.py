@@ -166,18 +166,32 @@ class BrowserRun:
                 raise PageBroken("what answered is not WhatsApp Web: it has no module system")
             case facts.LookupFailed():
                 log.warning("page_lookup_failed", extra={"session_id": self._id, "what": fact.what})
+                self._shop.metrics.lookup(fact.what.removeprefix("PageBroken: "), "missing")
             case facts.Loaded(version=version, missing=missing):
                 extra = {"session_id": self._id, "web_version": version, "missing": list(missing)}
                 log.info("page_loaded", extra=extra)
                 slot.load.version = version
                 self._page_spoke = True
-            case facts.RefShown():
+            case facts.RefShown(displayed=displayed):
                 self._page_spoke = True
                 self._new_ref_due = None
+                self._shop.metrics.lookup("ref", "found" if displayed else "fell_back")
+            case facts.Probed(outcomes=outcomes):
+                self._probed(outcomes)
         await self._do(slot, self._tracker.on_fact(fact))
         if isinstance(fact, facts.RefShown) and self.pairing_for is not None:
             phone_number, self.pairing_for = self.pairing_for, None
             await self.try_pairing(phone_number)
+
+    def _probed(self, outcomes: Iterable[tuple[str, str]]) -> None:
+        """Count what the page has, and say what it lacks: that is how a change of WhatsApp's shows first."""
+        by_outcome: dict[str, list[str]] = {"fell_back": [], "missing": []}
+        for name, outcome in outcomes:
+            self._shop.metrics.lookup(name, outcome)
+            by_outcome.setdefault(outcome, []).append(name)
+        if by_outcome["fell_back"] or by_outcome["missing"]:
+            extra = {"session_id": self._id, "missing": by_outcome["missing"]}
+            log.warning("page_lookups_changed", extra={**extra, "fell_back": by_outcome["fell_back"]})
 
     async def _do(self, slot: Slot, outcomes: Iterable[Outcome]) -> None:
         for outcome in outcomes:

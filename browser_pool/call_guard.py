@@ -28,13 +28,21 @@ class CallGuard:
     """Judges one call by its headers and body."""
 
     def __init__(
-        self, db: Database, clock: Clock, *, secrets: Sequence[str], node_url: str, bearer: bool
+        self,
+        db: Database,
+        clock: Clock,
+        *,
+        secrets: Sequence[str],
+        node_url: str,
+        bearer: bool,
+        metrics_token: str | None = None,
     ) -> None:
         self._db = db
         self._clock = clock
         self._secrets = secrets
         self._node_url = node_url.rstrip("/")
         self._bearer = [f"Bearer {secret}".encode() for secret in secrets] if bearer else []
+        self._for_metrics = [] if metrics_token is None else [f"Bearer {metrics_token}".encode()]
 
     def check(self, headers: Mapping[str, str], method: str, path: str, body: bytes) -> None:
         """Raises Untrusted, Replayed."""
@@ -42,7 +50,8 @@ class CallGuard:
             self._check_signature(headers, method, path, body)
             return
         given = headers.get("Authorization", "").encode("utf-8", "surrogateescape")
-        if not any([hmac.compare_digest(given, good) for good in self._bearer]):  # noqa: C419 - all of them
+        wanted = self._bearer + (self._for_metrics if path == "/metrics" else [])
+        if not any([hmac.compare_digest(given, good) for good in wanted]):  # noqa: C419 - all of them
             if self._bearer:
                 raise Untrusted("the control API wants a signed call, or `Authorization: Bearer POOL_SECRET`")
             raise Untrusted("the control API wants a signed call (CONTROL_BEARER is off)")

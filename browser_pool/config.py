@@ -55,6 +55,12 @@ class PoolConfig:
     """Where this node reports events and heartbeats."""
     data_dir: Path
     """Profiles, journal and outbox of this node."""
+    metrics_token: str | None
+    """Reads /metrics of the control API, and nothing else of it; POOL_SECRET does, too."""
+    whatsapp_lookups: Path | None
+    """A file that says where the page's insides are found, for when WhatsApp changed before a release."""
+    canary_every: timedelta
+    """How often a browser without an account looks whether WhatsApp Web still shows a QR; 0 means never."""
     whatsapp_web_url: str
     """The page that slots open; the stand-in in tests."""
     page_hosts: tuple[str, ...]
@@ -138,6 +144,9 @@ class PoolConfig:
             ),
             functions_url=reader.url("FUNCTIONS_URL", f"http://127.0.0.1:{functions_port}"),
             data_dir=data_dir,
+            metrics_token=reader.optional_secret("METRICS_TOKEN"),
+            whatsapp_lookups=reader.optional_path("WHATSAPP_LOOKUPS"),
+            canary_every=timedelta(seconds=reader.integer("CANARY_EVERY_SECONDS", 900, 0, 10**8)),
             whatsapp_web_url=reader.url("WHATSAPP_WEB_URL", REAL_SITE) + "/",
             page_hosts=reader.hosts("PAGE_HOSTS"),
             region=environ.get("REGION") or None,
@@ -195,6 +204,13 @@ class _Reader:
         value = self._environ.get(name, "")
         self.problems += problems_of(name, value)
         return split_secrets(value)
+
+    def optional_secret(self, name: str) -> str | None:
+        return self.secrets(name) if self._environ.get(name)[0] else None
+
+    def optional_path(self, name: str) -> Path | None:
+        text = self._environ.get(name)
+        return Path(text).absolute() if text else None
 
     def integer(self, name: str, default: int, least: int, most: int) -> int:
         raw = self.text(name, str(default))

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
 from typing import Any
 
 from aiohttp import web
@@ -29,8 +27,7 @@ from browser_pool.memory_watch import MB, MemoryWatch
 from browser_pool.outbox import Outbox
 from browser_pool.pool import Pool
 from browser_pool.session_runner import SessionRunner
-from browser_pool.start_queue import StartQueue
-from storage.clock import Clock
+from browser_pool.vitals import Vitals
 from storage.errors import BadMessage, Untrusted
 from storage.node_protocol import SessionSpec
 from storage.objects import StoreError
@@ -39,6 +36,8 @@ from storage.snapshot_errors import SnapshotError
 log = logging.getLogger(__name__)
 
 MAX_BODY_BYTES = 64 * 1024
+OPEN = frozenset({"/health", "/livez", "/readyz"})
+"""Probes: counts and shares, nothing of any session."""
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -54,30 +53,26 @@ class ControlApi:
     def __init__(
         self,
         pool: Pool,
-        starts: StartQueue,
         memory: MemoryWatch,
         outbox: Outbox,
-        clock: Clock,
+        vitals: Vitals,
         *,
         guard: CallGuard,
-        about: dict[str, Any],
-        state: Callable[[], dict[str, Any]],
     ) -> None:
         self._pool = pool
-        self._starts = starts
         self._memory = memory
         self._outbox = outbox
-        self._clock = clock
+        self._vitals = vitals
         self._calls = guard
-        self._about = about
-        self._state = state
-        self._started_at = clock.monotonic()
 
     def application(self) -> web.Application:
         app = web.Application(middlewares=[self._guard], client_max_size=MAX_BODY_BYTES)
         app.add_routes(
             [
                 web.get("/health", self.health),
+                web.get("/livez", self.livez),
+                web.get("/readyz", self.readyz),
+                web.get("/metrics", self.metrics),
                 web.get("/sessions", self.sessions),
                 web.put("/sessions/{id}", self.put),
                 web.delete("/sessions/{id}", self.delete),
@@ -89,9 +84,9 @@ class ControlApi:
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """No proof, no word, but for /health; and every error is problem+json."""
+        """No proof, no word, but for the probes; and every error is problem+json."""
         try:
-            if request.path != "/health":
+            if request.path not in OPEN:
                 body = await request.read()
                 self._calls.check(request.headers, request.method, request.rel_url.raw_path, body)
             return await handler(request)
@@ -127,33 +122,24 @@ class ControlApi:
 
     async def health(self, _: web.Request) -> web.Response:
         """Open: says nothing of any session."""
-        counts: dict[str, int] = {}
-        for runner in self._pool.runners:
-            counts[runner.status.value] = counts.get(runner.status.value, 0) + 1
-        uptime = timedelta(seconds=self._clock.monotonic() - self._started_at)
-        return web.json_response(
-            {
-                "status": "draining" if self._pool.draining else "healthy",
-                "uptime": round(uptime.total_seconds(), 1),
-                "pid": os.getpid(),
-                "sessions": {"active": len(self._pool.runners), **counts},
-                "slots": {
-                    "capacity": self._starts.max_slots,
-                    "in_use": self._starts.in_use,
-                    "queued": self._starts.waiting,
-                },
-                "warm": self._pool.warm.live,
-                "parked": self._pool.warm.parked,
-                "hibernated": self._pool.hibernated,
-                "memory": {
-                    "browsers_pss_mb": self._memory.total // MB,
-                    "budget_mb": self._memory.budget // MB,
-                },
-                "outbox_depth": self._outbox.depth(),
-                **self._state(),
-                **self._about,
-            }
-        )
+        return web.json_response(self._vitals.health())
+
+    async def livez(self, _: web.Request) -> web.Response:
+        """The event loop turns. Nothing else is asked, so that a full node gets nobody killed."""
+        return web.json_response({"status": "alive"})
+
+    async def readyz(self, _: web.Request) -> web.Response:
+        """A new link would get a QR from this node now."""
+        reason = self._vitals.unready()
+        if reason is None:
+            return web.json_response({"status": "ready", "pressure": self._vitals.pressure()})
+        body = {"status": "not_ready", "reason": reason, "pressure": self._vitals.pressure()}
+        return web.json_response(body, status=503)
+
+    async def metrics(self, _: web.Request) -> web.Response:
+        """For Prometheus."""
+        text, content_type = self._vitals.metrics.exposition()
+        return web.Response(body=text, headers={"Content-Type": content_type, "Cache-Control": "no-store"})
 
     async def sessions(self, _: web.Request) -> web.Response:
         """What runs here, with the browsers' pids."""

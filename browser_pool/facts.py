@@ -9,6 +9,12 @@ from typing import Any
 
 MAX_FACT_BYTES = 16 * 1024
 """The longest honest fact is a QR text of some 300 characters."""
+LOOKUPS = (
+    *("socket", "conn", "cmd", "me", "offline", "pairing", "chats"),
+    *("noise", "signal", "advSecret", "platform", "ref", "number"),
+)
+"""What whatsapp.js looks up in the page. The last two are no modules: the QR on display, the own number."""
+OUTCOMES = ("found", "fell_back", "missing")
 MAX_REF_LENGTH = 2000
 _E164_DIGITS = re.compile(r"[1-9][0-9]{5,14}")
 
@@ -38,6 +44,8 @@ class RefShown:
     """The page displays this QR now."""
 
     text: str
+    displayed: bool = True
+    """False: put together from modules, because the page displayed none that we could find."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +90,13 @@ class Foreign:
 
 
 @dataclass(frozen=True)
+class Probed:
+    """Which lookups a booted page answered: (name, found, fell_back or missing)."""
+
+    outcomes: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
 class LookupFailed:
     """Something we need of the page's insides is not there."""
 
@@ -100,6 +115,7 @@ Fact = (
     | Progress
     | Foreign
     | LookupFailed
+    | Probed
 )
 
 
@@ -134,7 +150,9 @@ def _build(raw: dict[str, Any]) -> Fact | None:
             return Synced()
         case "ref":
             text = raw.get("text")
-            return RefShown(text) if isinstance(text, str) and 0 < len(text) <= MAX_REF_LENGTH else None
+            if not isinstance(text, str) or not 0 < len(text) <= MAX_REF_LENGTH:
+                return None
+            return RefShown(text, raw.get("how") != "modules")
         case "ref_stale":
             return RefStale()
         case "me":
@@ -154,5 +172,18 @@ def _build(raw: dict[str, Any]) -> Fact | None:
             return Foreign(raw.get("refuses_browser") is True)
         case "broken":
             return LookupFailed(_text(raw, "what", 200) or "unknown")
+        case "probed":
+            return Probed(probe_outcomes(raw.get("outcomes")))
         case _:
             return None
+
+
+def probe_outcomes(raw: object) -> tuple[tuple[str, str], ...]:
+    """Those of known lookups, as far as they are well-formed: they become labels of a metric."""
+    if not isinstance(raw, dict):
+        return ()
+    return tuple(
+        (name, outcome)
+        for name in LOOKUPS
+        if isinstance(outcome := raw.get(name), str) and outcome in OUTCOMES
+    )

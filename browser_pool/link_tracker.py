@@ -184,7 +184,7 @@ class LinkTracker:
             case facts.Progress():
                 if self.status is SessionStatus.AUTHENTICATED:
                     yield self._progress(Phase.SYNCING, percent=round(fact.percent))
-            case facts.Loaded() | facts.Foreign() | facts.LookupFailed():
+            case facts.Loaded() | facts.Foreign() | facts.LookupFailed() | facts.Probed():
                 return
             case _:
                 assert_never(fact)

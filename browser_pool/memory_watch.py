@@ -8,15 +8,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import NoReturn
 
 from browser_pool.errors import NotRunning, SlotError
+from browser_pool.metrics import PoolMetrics
 from browser_pool.pool import Pool
+from browser_pool.slot_usage import Usage, machine_busy, usage_by_group
 from browser_pool.start_queue import StartQueue
+from storage.clock import Clock
 from storage.models import ReasonCode
 
 log = logging.getLogger(__name__)
@@ -41,11 +42,19 @@ class MemoryLimits:
 class MemoryWatch:
     """`run` measures; `bytes_of` and `total` tell the last figures."""
 
-    def __init__(self, pool: Pool, starts: StartQueue, limits: MemoryLimits) -> None:
+    def __init__(
+        self, pool: Pool, starts: StartQueue, limits: MemoryLimits, metrics: PoolMetrics, clock: Clock
+    ) -> None:
         self._pool = pool
         self._starts = starts
         self._limits = limits
-        self._by_group: dict[int, int] = {}
+        self._metrics = metrics
+        self._clock = clock
+        self._by_group: dict[int, Usage] = {}
+        self._looked_at: float | None = None
+        self._machine = machine_busy()
+        self.machine_cpu_ratio = 0.0
+        """Share of all cores in use between the last two looks, by everybody on this machine."""
         self._in_use_then = 0
         self._warned: set[str] = set()
         starts.has_memory = self.has_room
@@ -53,7 +62,12 @@ class MemoryWatch:
     @property
     def total(self) -> int:
         """PSS of all browsers at the last look."""
-        return sum(self._by_group.values())
+        return sum(usage.pss_bytes for usage in self._by_group.values())
+
+    @property
+    def largest(self) -> int:
+        """PSS of the largest browser at the last look."""
+        return max((usage.pss_bytes for usage in self._by_group.values()), default=0)
 
     @property
     def budget(self) -> int:
@@ -61,7 +75,8 @@ class MemoryWatch:
 
     def bytes_of(self, browser_pid: int | None) -> int | None:
         """PSS of one browser with its renderers; None when it was not measured yet."""
-        return None if browser_pid is None else self._by_group.get(browser_pid)
+        usage = None if browser_pid is None else self._by_group.get(browser_pid)
+        return None if usage is None else usage.pss_bytes
 
     def has_room(self) -> bool:
         """Another browser fits into the budget."""
@@ -79,7 +94,8 @@ class MemoryWatch:
         runners = [runner for runner in self._pool.runners if runner.browser_pid is not None]
         groups = {runner.browser_pid for runner in runners} | set(self._pool.warm.pids.values())
         in_use = self._starts.in_use
-        measured = await asyncio.to_thread(pss_by_group, {pid for pid in groups if pid is not None})
+        measured = await asyncio.to_thread(usage_by_group, {pid for pid in groups if pid is not None})
+        self._count(measured)
         self._by_group, self._in_use_then = measured, in_use
         for runner in runners:
             used, session_id = self.bytes_of(runner.browser_pid) or 0, runner.spec.id
@@ -93,34 +109,26 @@ class MemoryWatch:
                 self._warned.discard(session_id)
         self._starts.serve()
 
+    def _count(self, measured: dict[int, Usage]) -> None:
+        now, machine = self._clock.monotonic(), machine_busy()
+        passed = None if self._looked_at is None else now - self._looked_at
+        for group, usage in measured.items():
+            before = self._by_group.get(group)
+            ratio = None
+            if before is not None and passed:
+                ratio = max(0.0, usage.cpu_seconds - before.cpu_seconds) / passed
+            self._metrics.slot_used(usage.pss_bytes, ratio)
+        if machine[1] > self._machine[1]:
+            busy, total = (new - old for new, old in zip(machine, self._machine, strict=True))
+            self.machine_cpu_ratio = busy / total
+        self._machine, self._looked_at = machine, now
+
     async def _recycle(self, session_id: str, extra: dict[str, object]) -> None:
         try:
             await self._pool.recycle(session_id, ReasonCode.MEMORY_LIMIT)
             log.warning("slot_recycled", extra=extra)
         except (NotRunning, SlotError) as error:
             log.info("not_recycled", extra={"session_id": session_id, "why": str(error)[:200]})
-
-
-def pss_by_group(groups: Collection[int]) -> dict[int, int]:
-    """Process group → bytes of PSS of all its processes."""
-    found = dict.fromkeys(groups, 0)
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
-        try:
-            group = os.getpgid(int(entry.name))
-            if group in found:
-                found[group] += _pss(entry)
-        except (ProcessLookupError, FileNotFoundError, PermissionError):
-            continue
-    return found
-
-
-def _pss(process: Path) -> int:
-    for line in (process / "smaps_rollup").read_text().splitlines():
-        if line.startswith("Pss:"):
-            return int(line.split()[1]) * 1024
-    return 0
 
 
 def default_budget() -> int:

@@ -58,6 +58,8 @@ class NodeAgent:
         self._secret = secret
         self._every = every
         self._well = True
+        self.heard_at = clock.monotonic()
+        """When the functions last answered a heartbeat; from before it was sent."""
 
     async def run(self) -> NoReturn:
         """Forever; cancel to stop."""
@@ -100,6 +102,7 @@ class NodeAgent:
         except (ClientError, TimeoutError, OSError, BadMessage, ValueError) as error:
             return self._say(f"{type(error).__name__}: {error}")
         self._say(None)
+        self.heard_at = asked_at
         self._reconciler.reconcile(wishes, asked_at, heartbeat.erased)
         return True
 

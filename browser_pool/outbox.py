@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from sqlite_utils import Database
@@ -84,6 +85,15 @@ class Outbox:
     def depth(self) -> int:
         """Events still owed."""
         return int(self._db.execute("select count(*) from outbox where refused is null").fetchone()[0])
+
+    def oldest_at(self) -> datetime | None:
+        """When the oldest event that is still owed happened."""
+        oldest = self._db.execute("select min(occurred_at) from outbox where refused is null").fetchone()[0]
+        return None if oldest is None else from_wire(oldest)
+
+    def refused(self) -> int:
+        """Events that the functions called malformed; somebody has to look at them."""
+        return int(self._db.execute("select count(*) from outbox where refused is not null").fetchone()[0])
 
     async def wait_for_news(self, at_most: float) -> None:
         """Return at once when something was appended since the last call, or after `at_most` seconds."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from aiohttp import ClientSession, web
 
 from browser_pool.call_guard import CallGuard
+from browser_pool.canary import Canary
 from browser_pool.chromium import find_executable
 from browser_pool.config import OnStop, PoolConfig
 from browser_pool.confinement import Confinement, find_confinement
@@ -23,7 +24,10 @@ from browser_pool.golden_keeper import GoldenKeeper
 from browser_pool.golden_profile import GoldenProfile
 from browser_pool.hibernator import Hibernator
 from browser_pool.journal import Journal
+from browser_pool.lookup_file import LookupFile
+from browser_pool.loop_watch import watch_loop
 from browser_pool.memory_watch import MemoryWatch
+from browser_pool.metrics import PoolMetrics
 from browser_pool.node_agent import NodeAgent
 from browser_pool.node_lock import node_lock
 from browser_pool.outbox import Outbox
@@ -41,6 +45,7 @@ from browser_pool.start_queue import StartQueue
 from browser_pool.user_agent import read_user_agent
 from browser_pool.version_mirror import pinned_document
 from browser_pool.version_store import VersionStore
+from browser_pool.vitals import Vitals
 from browser_pool.warm_keeper import WarmKeeper
 from browser_pool.web_versions import WebVersions
 from browser_pool.workshop import Workshop
@@ -71,7 +76,9 @@ async def serve(config: PoolConfig, driver: Driver) -> None:
 
 
 async def _compose(config: PoolConfig, driver: Driver, stack: AsyncExitStack) -> None:
-    clock = SystemClock()
+    clock, metrics = SystemClock(), PoolMetrics()
+    started_at = clock.monotonic()
+    lookups = LookupFile(config.whatsapp_lookups)
     executable = find_executable(config.chromium_path)
     config.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     stack.enter_context(node_lock(config.data_dir))
@@ -110,6 +117,7 @@ async def _compose(config: PoolConfig, driver: Driver, stack: AsyncExitStack) ->
         snapshotter = Snapshotter(
             snapshots,
             clock,
+            metrics,
             data_dir=config.data_dir,
             node_id=config.node_id,
             chromium=user_agent.version,
@@ -120,6 +128,7 @@ async def _compose(config: PoolConfig, driver: Driver, stack: AsyncExitStack) ->
         db=db,
         data_dir=config.data_dir,
         clock=clock,
+        metrics=metrics,
         outbox=outbox,
         journal=journal,
         driver=driver,
@@ -135,6 +144,7 @@ async def _compose(config: PoolConfig, driver: Driver, stack: AsyncExitStack) ->
             more_hosts=config.page_hosts,
             launch_timeout=config.launch_timeout,
             http=http,
+            lookups=lookups,
         ),
         snapshots=snapshots,
         snapshotter=snapshotter,
@@ -170,13 +180,16 @@ async def _compose(config: PoolConfig, driver: Driver, stack: AsyncExitStack) ->
         snapshotter.sessions = pool.savable
         stack.push_async_callback(_cancel, asyncio.create_task(snapshotter.run(), name="snapshotter"))
     hibernator = Hibernator(pool, starts, clock, config.hibernate_after)
-    memory = MemoryWatch(pool, starts, config.memory)
+    memory = MemoryWatch(pool, starts, config.memory, metrics, clock)
+    canary = Canary(shop, config.canary_every)
     stack.push_async_callback(hibernator.close)
     for work, name in (
         (warm.run(), "warm-keeper"),
         (GoldenBuilder(shop, golden).run(), "golden-builder"),
         (hibernator.run(), "hibernator"),
         (memory.run(), "memory-watch"),
+        (canary.run(), "canary"),
+        (watch_loop(metrics.loop_was_late), "loop-watch"),
     ):
         stack.push_async_callback(_cancel, asyncio.create_task(work, name=name))
     reconciler = Reconciler(pool)
@@ -201,26 +214,34 @@ async def _compose(config: PoolConfig, driver: Driver, stack: AsyncExitStack) ->
         "sandbox": confinement.sandboxed,
         "chromium": user_agent.version,
     }
-    api = ControlApi(
-        pool,
-        starts,
-        memory,
-        outbox,
-        clock,
-        guard=CallGuard(
-            db,
-            clock,
-            secrets=config.pool_secrets,
-            node_url=config.pool_url,
-            bearer=config.control_bearer,
-        ),
+    vitals = Vitals(
+        pool=pool,
+        starts=starts,
+        memory=memory,
+        outbox=outbox,
+        agent=agent,
+        snapshotter=snapshotter,
+        metrics=metrics,
+        clock=clock,
         about=about,
         state=lambda: {
             "web_version": shop.web_versions.state(),
             "golden": golden.state(),
             "snapshots": snapshotter.state() if snapshotter else snapshots.state() if snapshots else None,
+            "canary": canary.state(),
         },
+        started_at=started_at,
     )
+    metrics.readings = vitals.readings
+    guard = CallGuard(
+        db,
+        clock,
+        secrets=config.pool_secrets,
+        node_url=config.pool_url,
+        bearer=config.control_bearer,
+        metrics_token=config.metrics_token,
+    )
+    api = ControlApi(pool, memory, outbox, vitals, guard=guard)
     web_runner = web.AppRunner(api.application(), access_log=None, handle_signals=False)
     await web_runner.setup()
     stack.push_async_callback(web_runner.cleanup)

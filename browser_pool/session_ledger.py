@@ -106,6 +106,7 @@ class SessionLedger:
                 "phase": report.data.get("phase"),
             },
         )
+        self._shop.metrics.event(report.type, report.before, report.data)
         self.stir()
         self.heard(report)
 

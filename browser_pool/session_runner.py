@@ -10,7 +10,7 @@ from datetime import timedelta
 from browser_pool import chromium
 from browser_pool.browser_run import NEW_REF_DEADLINE, BrowserRun
 from browser_pool.chat_list import ChatList, parse_chats
-from browser_pool.diagnosis import write_diagnosis
+from browser_pool.diagnosis import Failure, write_diagnosis
 from browser_pool.errors import BrowserGone, CaptureFailed, LoginLost, NotRunning, PageHostile, SlotError
 from browser_pool.in_thread import in_thread
 from browser_pool.journal import JournalEntry
@@ -200,6 +200,7 @@ class SessionRunner:
     async def _after_failure(self, error: SlotError) -> None:
         extra = {"session_id": self.spec.id, "reason_code": error.reason.value, "why": str(error)[:300]}
         log.warning("slot_failed", extra=extra)
+        self._shop.metrics.browser_failed(error.reason)
         pause = self._policy.pause_before_next(error, linked=self._tracker.is_linked)
         if isinstance(error, LoginLost) and self._logins.try_another():
             pause = 0.0
@@ -207,8 +208,7 @@ class SessionRunner:
         if pause is None and slot is not None and self._shop.web_versions.offers_another_try(slot.load):
             pause = 0.0
         if pause is None:
-            shop = self._shop
-            await write_diagnosis(shop.data_dir, shop.clock, self.spec.id, str(error), self._run.slot)
+            await self._write_diagnosis(error)
         await self._drop_browser()
         self._lost(error.reason)
         if pause is None:
@@ -217,6 +217,22 @@ class SessionRunner:
             self._run.ended = True
         else:
             await asyncio.sleep(pause)
+
+    async def _write_diagnosis(self, error: SlotError) -> None:
+        shop, phase = self._shop, self._ledger.phase
+        failure = Failure(
+            session_id=self.spec.id,
+            reason_code=error.reason.value,
+            why=str(error),
+            linked=self._tracker.is_linked or self._tracker.has_login,
+            chromium=shop.slots.user_agent.version,
+            phases={
+                "status": self.status.value,
+                "phase": None if phase is None else phase.value,
+                "start_ms": self._ledger.timer.parts,
+            },
+        )
+        await write_diagnosis(shop.data_dir, shop.clock, failure, self._run.slot)
 
     def _lost(self, reason: ReasonCode) -> None:
         for outcome in self._tracker.browser_lost(reason):

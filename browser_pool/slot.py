@@ -23,8 +23,10 @@ from browser_pool.driver import Driver
 from browser_pool.errors import BrowserGone, LaunchFailed, PageUnreachable
 from browser_pool.in_thread import in_thread
 from browser_pool.journal import BrowserMark
+from browser_pool.lookup_file import LookupFile
 from browser_pool.page_hosts import walls
 from browser_pool.page_load import PageLoad
+from browser_pool.page_log import PageLog
 from browser_pool.profile import Profile
 from browser_pool.sandbox_proof import must_be_sandboxed
 from browser_pool.start_queue import Permit
@@ -54,6 +56,8 @@ class SlotSettings:
     launch_timeout: timedelta
     http: ClientSession
     """For the sessions of our own with each browser."""
+    lookups: LookupFile
+    """Where the page's insides are found, when a release is behind WhatsApp."""
 
 
 class Slot:
@@ -66,6 +70,8 @@ class Slot:
         self._driver = driver
         self.facts: FactQueue = asyncio.Queue(MAX_WAITING_FACTS)
         self.load = PageLoad()
+        self.page_log = PageLog()
+        """What the page complained of, also when it is gone."""
         self._browser: Browser | None = None
         self._bridge: Bridge | None = None
         self._socket: BrowserSocket | None = None
@@ -176,10 +182,15 @@ class Slot:
         if settings.confinement.sandboxed:
             await must_be_sandboxed(self.chromium.mark.pid)
         eyes = Eyes(
-            user_agent=settings.user_agent, url=settings.url, sink=self.facts, strayed=self._on_hostile
+            user_agent=settings.user_agent,
+            url=settings.url,
+            sink=self.facts,
+            strayed=self._on_hostile,
+            lookups=settings.lookups.read(),
         )
         cdp = await socket.page_session()
         self._bridge = await (Bridge.open if fresh else Bridge.attach)(page, cdp, eyes)
+        self.page_log = self._bridge.page_log
         socket.on_end = self._bridge.lose
         self._driver.watchers.add(self._bridge.lose)
         name = f"local-storage-{self.profile.session_id}"

@@ -21,6 +21,7 @@ from ulid import ULID
 from browser_pool.capture import capture, signature
 from browser_pool.errors import CaptureFailed
 from browser_pool.in_thread import in_thread
+from browser_pool.metrics import PoolMetrics
 from browser_pool.profile import Profile
 from browser_pool.snapshot_store import SnapshotStore
 from storage.clock import Clock, to_wire
@@ -95,6 +96,7 @@ class Snapshotter:
         self,
         store: SnapshotStore,
         clock: Clock,
+        metrics: PoolMetrics,
         *,
         data_dir: Path,
         node_id: str,
@@ -105,6 +107,7 @@ class Snapshotter:
         """The linked sessions with a browser; set by whoever owns them."""
         self._store = store
         self._clock = clock
+        self._metrics = metrics
         self._staging = data_dir / STAGING_DIR
         self._node_id = node_id
         self._chromium = chromium
@@ -169,9 +172,11 @@ class Snapshotter:
             try:
                 snapshot = await self._save(session, account)
             except OSError as error:
+                self._metrics.snapshot_failed()
                 raise CaptureFailed(f"session {session_id}: {error}") from error
             except (StoreError, SnapshotError, CaptureFailed) as error:
                 account.failures += 1
+                self._metrics.snapshot_failed()
                 pause = min(RETRY_AT_MOST, RETRY_AFTER * 2.0 ** min(account.failures - 1, 10))
                 if isinstance(error, StaleGeneration):
                     pause = RETRY_AT_MOST  # another node has the session; the next heartbeat says so

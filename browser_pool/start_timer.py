@@ -20,6 +20,11 @@ class StartTimer:
         self._last = self._clock.monotonic()
         self._parts = {}
 
+    @property
+    def parts(self) -> dict[str, int]:
+        """The parts that have ended."""
+        return dict(self._parts)
+
     def mark(self, part: str) -> None:
         """The part called `part` ended now."""
         now = self._clock.monotonic()

@@ -60,7 +60,7 @@ class _WarmLedger:
     def __init__(self, shop: Workshop, name: str, mark: BrowserMark | None) -> None:
         self.name = name
         self.mark = mark
-        self._db, self._journal = shop.db, shop.journal
+        self._db, self._journal, self._metrics = shop.db, shop.journal, shop.metrics
         self._remembered: BrowserMark | None = None
         self.phase: Phase | None = None
         self.timer = StartTimer(shop.clock)
@@ -70,6 +70,8 @@ class _WarmLedger:
 
     def write(self, report: Report) -> None:
         if report.type is EventType.QR_CODE_GENERATED:
+            self._metrics.start_parts(self.timer.first_qr())
+            self._metrics.pulse.qr_shown(None)
             self.ref = report.data["ref"]
             self.expires_at = from_wire(report.data["expires_at"])
         elif "phase" in report.data:
@@ -155,6 +157,7 @@ class WarmSlot:
             self.failed = SlotError("somebody scanned a QR that had not been given out")
         except SlotError as error:
             self.failed = error
+            self._shop.metrics.browser_failed(error.reason)
         log.warning("warm_slot_lost", extra={"slot": self.name, "why": str(self.failed)[:200]})
         self._changed()
 

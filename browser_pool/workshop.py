@@ -11,6 +11,7 @@ from sqlite_utils import Database
 from browser_pool.driver import Driver
 from browser_pool.golden_keeper import GoldenKeeper
 from browser_pool.journal import Journal
+from browser_pool.metrics import PoolMetrics
 from browser_pool.outbox import Outbox
 from browser_pool.ref_clock import RefLives
 from browser_pool.restorer import Restorer
@@ -29,6 +30,7 @@ class Workshop:
     db: Database
     data_dir: Path
     clock: Clock
+    metrics: PoolMetrics
     outbox: Outbox
     journal: Journal
     driver: Driver

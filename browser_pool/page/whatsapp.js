@@ -1,9 +1,9 @@
 // All that linkpool knows about WhatsApp Web. Reads and watches, decides nothing.
 //
-// `watchWhatsApp(report)` is called at document start of every page of a slot, and again when a
+// `watchWhatsApp(report, overrides)` is called at document start of every page of a slot, and again when a
 // restarted pool attaches. Facts go out through report(kind, detail); the kinds are listed in facts.py.
 // Rule: subscribe first, then read, so that nothing that happened in between is missed.
-(report) => {
+(report, overrides) => {
   'use strict';
 
   const LOOK_EVERY_MS = 25; // modules register one after another for about a second; there is no event
@@ -26,30 +26,49 @@
     stops.push(() => target.off?.(event, handler));
   };
 
-  // ---- lookups: one line for everything that we use of the page's insides
-  const lookup = {
-    socket: () => window.require('WAWebSocketModel').Socket,
-    conn: () => window.require('WAWebConnModel').Conn,
-    cmd: () => window.require('WAWebCmd').Cmd,
-    me: () => window.require('WAWebUserPrefsMeUser'),
-    offline: () => window.require('WAWebOfflineHandler').OfflineMessageHandler,
-    pairing: () => window.require('WAWebAltDeviceLinkingApi'),
-    chats: () => window.require('WAWebCollections').Chat,
-    noise: () => window.require('WAWebUserPrefsInfoStore').waNoiseInfo,
-    signal: () => window.require('WAWebSignalStoreApi').waSignalStore,
-    advSecret: () => window.require('WAWebUserPrefsMultiDevice').getADVSecretKey(),
-    platform: () => window.require('WAWebCompanionRegClientUtils').DEVICE_PLATFORM,
+  // ---- lookups: one line for everything that we use of the page's insides, as `module:export.property`.
+  // Several are tried in turn; the operator's file (WHATSAPP_LOOKUPS) comes before them.
+  const PATHS = {
+    socket: ['WAWebSocketModel:Socket'],
+    conn: ['WAWebConnModel:Conn'],
+    cmd: ['WAWebCmd:Cmd'],
+    me: ['WAWebUserPrefsMeUser'],
+    offline: ['WAWebOfflineHandler:OfflineMessageHandler'],
+    pairing: ['WAWebAltDeviceLinkingApi'],
+    chats: ['WAWebCollections:Chat'],
+    noise: ['WAWebUserPrefsInfoStore:waNoiseInfo'],
+    signal: ['WAWebSignalStoreApi:waSignalStore'],
+    advSecret: ['WAWebUserPrefsMultiDevice:getADVSecretKey'],
+    platform: ['WAWebCompanionRegClientUtils:DEVICE_PLATFORM'],
   };
-  const tryLookup = (name) => {
+  const ONLY_WITHOUT_DISPLAYED_QR = ['noise', 'signal', 'advSecret', 'platform'];
+  const PROBE_AFTER_MS = 2000; // modules that nobody needed at boot have registered by then
+  const resolve = (path) => {
     try {
-      return lookup[name]();
+      const [module, properties] = path.split(':');
+      let found = window.require(module);
+      for (const name of properties ? properties.split('.') : []) found = found?.[name];
+      return found ?? undefined;
     } catch {
       return undefined; // not registered yet, or not in this version; `need` says so where it matters
     }
   };
+  const pathsOf = (name) => [...(overrides[name] ?? []), ...PATHS[name]];
+  const tryLookup = (name) => {
+    for (const path of pathsOf(name)) {
+      const found = resolve(path);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  };
+  const outcomeOf = (name) => {
+    const index = pathsOf(name).findIndex((path) => resolve(path) !== undefined);
+    return index === 0 ? 'found' : index > 0 ? 'fell_back' : 'missing';
+  };
+  const probe = (names) => Object.fromEntries(names.map((name) => [name, outcomeOf(name)]));
   const need = (name) => {
     const found = tryLookup(name);
-    if (found === undefined || found === null) throw new Error(`PageBroken: ${name}`);
+    if (found === undefined) throw new Error(`PageBroken: ${name}`);
     return found;
   };
 
@@ -64,7 +83,7 @@
     if (!element || linked) return;
     const stale = refIsStale(element);
     const text = element.getAttribute('data-ref');
-    if (!stale && text && (text !== lastRef || lastStale)) report('ref', { text });
+    if (!stale && text && (text !== lastRef || lastStale)) report('ref', { text, how: 'displayed' });
     if (stale && !lastStale) report('ref_stale');
     if (text) lastRef = text;
     lastStale = stale;
@@ -83,7 +102,7 @@
   const refFromModules = async (ref) => {
     const [noise, registration] = [await need('noise').get(), await need('signal').getRegistrationInfo()];
     const parts = [ref, base64(noise.staticKeyPair.pubKey), base64(registration.identityKeyPair.pubKey)];
-    parts.push(need('advSecret'));
+    parts.push(need('advSecret')());
     const platform = tryLookup('platform');
     if (platform !== undefined) parts.push(platform);
     return parts.join(',');
@@ -94,7 +113,7 @@
       if (disposed || linked || refElement() || tryLookup('conn')?.ref !== ref) return;
       try {
         const text = await refFromModules(ref);
-        if (text !== lastRef) report('ref', { text });
+        if (text !== lastRef) report('ref', { text, how: 'modules' });
         lastRef = text;
       } catch (error) {
         report('broken', { what: String(error.message).slice(0, 200) });
@@ -115,7 +134,7 @@
   const ownNumber = () => {
     const conn = tryLookup('conn');
     const attempts = [
-      ['me_user', () => lookup.me().getMaybeMePnUser?.()],
+      ['me_user', () => tryLookup('me')?.getMaybeMePnUser?.()],
       ['conn_serialized', () => conn?.serialize?.().me],
       ['conn_me', () => conn?.me],
       ['conn_wid', () => conn?.wid],
@@ -200,6 +219,9 @@
     readLevels();
     if (conn && BEFORE_SCAN.includes(lastState)) onConnRef(conn.ref);
     every(LEVEL_EVERY_MS, readLevels);
+    const names = Object.keys(PATHS).filter((name) => !ONLY_WITHOUT_DISPLAYED_QR.includes(name));
+    const timer = setTimeout(() => report('probed', { outcomes: probe(names) }), PROBE_AFTER_MS);
+    stops.push(() => clearTimeout(timer));
   };
   const missing = () => ['conn', 'cmd', 'me', 'pairing', 'chats'].filter((name) => !tryLookup(name));
 
@@ -264,6 +286,8 @@
       await pairing.initializeAltDeviceLinking();
       return pairing.startAltLinkingFlow(digits, true);
     },
+    // every lookup, also those that only matter when the page displays no QR
+    probe: () => ({ ...probe(Object.keys(PATHS)), ref: refElement() ? 'found' : 'missing' }),
     takeOver: () => need('socket').takeover(),
     logOut: () => need('socket').logout(),
     // one string: the driver between page and pool takes an object apart field by field

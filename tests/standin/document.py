@@ -21,6 +21,7 @@ PAGE_OPTIONS = (
     "refuse_headless",
     "qr_platform",
     "version",
+    "renamed_module",
 )
 
 TEMPLATE = """<!doctype html>

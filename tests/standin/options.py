@@ -56,6 +56,8 @@ class Options:
     hang: bool = False  # the index document never comes
     ping_ms: int = 10_000  # a socket silent this long is closed
 
+    renamed_module: str = ""  # a release in which this module has another name: the old one and "New"
+
     version: str = "2.3000.1043987654"
 
 

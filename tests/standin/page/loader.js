@@ -2,8 +2,13 @@
 'use strict';
 (() => {
   const modulesMap = Object.create(null);
+  // A release that renamed a module: its own code knows the new name, whoever looks from outside does not.
+  const renamed = JSON.parse(document.getElementById('page-config').textContent).renamed_module;
+  const nameNow = (id) => (renamed && id === renamed ? `${id}New` : id);
+  const requireInside = (id) => window.require(nameNow(id));
 
-  window.__d = (id, dependencies, factory) => {
+  window.__d = (oldId, dependencies, factory) => {
+    const id = nameNow(oldId);
     modulesMap[id] ??= { id, dependencies, factory, module: null };
   };
 
@@ -14,7 +19,7 @@
       entry.original = {};
       entry.module = { exports: entry.original };
       try {
-        entry.factory(window.require, entry.original, entry.module);
+        entry.factory(renamed ? requireInside : window.require, entry.original, entry.module);
       } catch (error) {
         entry.module = null;
         throw error;
