@@ -92,6 +92,9 @@ class PoolMetrics:
         for lookup in LOOKUPS:
             for outcome in OUTCOMES:
                 self._lookups.labels(lookup, outcome)
+        for reason in ReasonCode:
+            self._qr_bad.labels(reason.value)
+            self._browsers.labels(reason.value)
         for outcome in ("restored", "failed"):
             self._restores.labels(outcome)
         for outcome in ("good", "bad"):

@@ -96,6 +96,7 @@ class Deliverer:
         with ThreadPoolExecutor(self._senders, thread_name_prefix="sender") as pool:
             while not self._stopping.is_set():
                 try:
+                    self._metrics.deliverer_looked(self._clock.now().timestamp())
                     seen = self._database.data_version()
                     if not self._claim(pool.submit):
                         self._prune()

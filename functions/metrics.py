@@ -39,6 +39,9 @@ class Metrics:
     def delivery(self, outcome: str, seconds: float) -> None:
         """One attempt of a webhook: delivered, failed, dead or gone."""
 
+    def deliverer_looked(self, now: float) -> None:
+        """The deliverer asked for work: it lives."""
+
     def exposition(self, registry: RegistryMetrics) -> tuple[bytes, str]:
         """Everything, in Prometheus' text form, and its content type."""
         return b"", "text/plain; charset=utf-8"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import prometheus_client
-from prometheus_client import CollectorRegistry, Counter, Histogram, multiprocess
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, multiprocess
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
@@ -24,6 +24,9 @@ REQUEST_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 """Seconds: a read takes 1 ms, a warm start 20 ms, a node that hangs is left after 5 s."""
 DELIVERY_BUCKETS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 """Seconds: other people's servers; an attempt is given 10 s on the wire."""
+
+CODES_OF_OURS = ("internal_error", "registry_busy", "node_unreachable")
+"""Of problems that no caller can do anything about."""
 
 prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
 
@@ -65,6 +68,12 @@ class PrometheusMetrics(Metrics):
             registry=self._own,
         )
 
+        self._deliverer_at: Gauge | None = None
+        for code in CODES_OF_OURS:  # from zero, so that the first one is an increase
+            self._not_created.labels(code)
+        for outcome in ("delivered", "failed", "dead", "gone"):
+            self._deliveries.labels(outcome)
+
     def request(self, route: str, method: str, status: int, seconds: float) -> None:
         self._requests.labels(route, method, str(status)).observe(seconds)
 
@@ -79,6 +88,16 @@ class PrometheusMetrics(Metrics):
         self._delivery_time.observe(seconds)
         if outcome != "delivered":
             self._failures.inc()
+
+    def deliverer_looked(self, now: float) -> None:
+        if self._deliverer_at is None:  # made by deliverers alone: a worker's zero would look like 1970
+            self._deliverer_at = Gauge(
+                "webhook_deliverer_timestamp_seconds",
+                "When a deliverer last looked for work.",
+                multiprocess_mode="max",
+                registry=self._own,
+            )
+        self._deliverer_at.set(now)
 
     def exposition(self, registry: RegistryMetrics) -> tuple[bytes, str]:
         asked = self._own
