@@ -3,7 +3,7 @@
 # Rule: what is there already is left alone, so that a second run does nothing, fast, and needs no network.
 #
 #   deploy/setup.sh         what `make setup` does
-#   deploy/setup.sh peers   also Node and the packages of tests/peers, for `make test`
+#   deploy/setup.sh peers   also Node, the packages of tests/peers and Prometheus, for `make test`
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -119,7 +119,30 @@ install_peers() {
     stamp tests/peers/node_modules/.installed "${files[@]}"
 }
 
+# Prometheus' programs for the alerts' tests, unpacked and not installed: no service of theirs ever starts.
+install_prometheus() {
+    local missing=() name directory
+    for name in prometheus promtool prometheus-alertmanager; do
+        command -v "$name" >/dev/null || [ -x ".venv/bin/$name" ] || missing+=("$name")
+    done
+    if [ ${#missing[@]} = 0 ]; then return; fi
+    command -v apt-get >/dev/null || give_up "the alerts' tests need ${missing[*]} on PATH."
+    say "unpacking Prometheus and Alertmanager"
+    directory=$(mktemp -d)
+    if is_root_on_debian; then apt-get update >/dev/null 2>&1 || true; fi
+    if ! (cd "$directory" && apt-get download prometheus prometheus-alertmanager >/dev/null 2>&1); then
+        rm -rf "$directory"
+        give_up "Debian's packages prometheus and prometheus-alertmanager cannot be had; the alerts' tests need them."
+    fi
+    for name in "$directory"/*.deb; do dpkg-deb -x "$name" "$directory/root"; done
+    for name in prometheus promtool prometheus-alertmanager; do
+        install -m 755 "$directory/root/usr/bin/$name" ".venv/bin/$name"
+    done
+    rm -rf "$directory"
+    .venv/bin/promtool --version >/dev/null 2>&1 || give_up "promtool does not start; see .venv/bin/promtool --version"
+}
+
 make_venv
 install_packages
 find_chromium
-if [ "${1:-}" = peers ]; then install_peers; fi
+if [ "${1:-}" = peers ]; then install_peers; install_prometheus; fi
