@@ -206,7 +206,7 @@ class _Reader:
         return split_secrets(value)
 
     def optional_secret(self, name: str) -> str | None:
-        return self.secrets(name) if self._environ.get(name)[0] else None
+        return self.secrets(name)[0] if self._environ.get(name) else None
 
     def optional_path(self, name: str) -> Path | None:
         text = self._environ.get(name)

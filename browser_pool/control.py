@@ -5,6 +5,7 @@ Only the fast path: everything that can be asked here also comes with a heartbea
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable
@@ -28,6 +29,7 @@ from browser_pool.outbox import Outbox
 from browser_pool.pool import Pool
 from browser_pool.session_runner import SessionRunner
 from browser_pool.vitals import Vitals
+from storage import logs
 from storage.errors import BadMessage, Untrusted
 from storage.node_protocol import SessionSpec
 from storage.objects import StoreError
@@ -85,11 +87,12 @@ class ControlApi:
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """No proof, no word, but for the probes; and every error is problem+json."""
+        logs.REQUEST_ID.set(logs.harmless_request_id(request.headers.get(logs.REQUEST_ID_HEADER)))
         try:
             if request.path not in OPEN:
                 body = await request.read()
                 self._calls.check(request.headers, request.method, request.rel_url.raw_path, body)
-            return await handler(request)
+            return await self._answer(request, handler)
         except Replayed as error:
             return problem(401, "replayed", str(error))
         except Untrusted as error:
@@ -119,6 +122,24 @@ class ControlApi:
         except Exception:
             log.exception("control_api_failed", extra={"path": request.path})
             return problem(500, "internal_error", "the node failed; its log has the traceback")
+
+    async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """And say so, for what changes something: the line lies beside the caller's, by its request_id."""
+        began = asyncio.get_running_loop().time()
+        answer = await handler(request)
+        if request.method != "GET":
+            took = round((asyncio.get_running_loop().time() - began) * 1000, 1)
+            route = request.match_info.route.resource
+            extra = {
+                "method": request.method,
+                "route": None if route is None else route.canonical,
+                "session_id": request.match_info.get("id"),
+                "action": request.match_info.get("action"),
+                "status": answer.status,
+                "took_ms": took,
+            }
+            log.info("control_call", extra=extra)
+        return answer
 
     async def health(self, _: web.Request) -> web.Response:
         """Open: says nothing of any session."""

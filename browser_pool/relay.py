@@ -12,6 +12,7 @@ from aiohttp import ClientError, ClientSession, ClientTimeout
 from browser_pool.outbox import Outbox
 from storage.clock import Clock
 from storage.events import NodeEvent, encode_events
+from storage.logs import REQUEST_ID_HEADER
 from storage.node_signing import sign
 
 log = logging.getLogger(__name__)
@@ -72,6 +73,7 @@ class Relay:
         body = encode_events(self._node_id, batch)
         headers = sign(self._secret, self._node_id, "POST", PATH, body, self._clock.now())
         headers["Content-Type"] = "application/json"
+        headers[REQUEST_ID_HEADER] = batch[0].id
         try:
             async with self._http.post(
                 self._url, data=body, headers=headers, timeout=TIMEOUT, ssl=self._tls

@@ -93,12 +93,13 @@ class SessionLedger:
         elif report.type is EventType.SESSION_READY:
             self.phase = None
         with transaction(self._shop.db, passing=report.type in PASSING):
-            self._shop.outbox.append(self.spec.id, self.spec.generation, report.type, report.data)
+            event = self._shop.outbox.append(self.spec.id, self.spec.generation, report.type, report.data)
             self.remember()
         log.info(
             "session_event",
             extra={
                 "session_id": self.spec.id,
+                "event_id": event.id,
                 "type": report.type.value,
                 "from": report.before.value,
                 "to": report.after.value,

@@ -6,7 +6,6 @@ Rule: the only place here that reads the environment and that knows every part.
 from __future__ import annotations
 
 import os
-import re
 from typing import assert_never
 
 from flask import Flask, Response, g, request
@@ -45,6 +44,7 @@ from functions.services import Services
 from functions.session_routes import session_routes
 from functions.sessions import Sessions
 from functions.stream_places import StreamPlaces, places_path
+from functions.timeline_routes import timeline_routes
 from functions.webhook_routes import webhook_routes
 from functions.workspace_routes import workspace_routes
 from storage import logs
@@ -59,8 +59,6 @@ from storage.registry import Registry
 from storage.registry_metrics import RegistryMetrics
 from storage.replays import Replays
 from storage.workspaces import Workspaces
-
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 def make_services(config: FunctionsConfig, clock: Clock) -> Services:
@@ -157,6 +155,7 @@ def make_app(services: Services) -> Flask:
     app.after_request(_give_request_id)
     answer_with_problems(app)
     app.register_blueprint(session_routes(services))
+    app.register_blueprint(timeline_routes(services))
     app.register_blueprint(chat_routes(services))
     app.register_blueprint(delivery_routes(services))
     app.register_blueprint(event_routes(services))
@@ -174,8 +173,9 @@ def make_app(services: Services) -> Flask:
 
 def _take_request_id() -> None:
     """The caller's own id when it is harmless, so that both logs can be laid side by side."""
-    given = request.headers.get("X-Request-Id", "")
-    g.request_id = given if _REQUEST_ID.fullmatch(given) else str(ULID())
+    given = logs.harmless_request_id(request.headers.get(logs.REQUEST_ID_HEADER))
+    g.request_id = given or str(ULID())
+    logs.REQUEST_ID.set(g.request_id)
 
 
 def _give_request_id(response: Response) -> Response:

@@ -59,6 +59,7 @@ GUARDS = {
     "sessions.make_primary": Guard.WORKSPACE,
     "sessions.replace_link": Guard.WORKSPACE,
     "sessions.revoke_link": Guard.WORKSPACE,
+    "timeline.show": Guard.WORKSPACE,
     "chats.sync": Guard.WORKSPACE,
     "chats.page": Guard.WORKSPACE,
     "deliveries.page": Guard.WORKSPACE,

@@ -13,6 +13,7 @@ from typing import Any
 
 import requests
 
+from storage import logs
 from storage.chats import Chat, read_chats
 from storage.clock import Clock, SystemClock
 from storage.errors import BadMessage, PoolRefused, PoolUnreachable
@@ -124,12 +125,14 @@ class PoolClient:
     def _ask(self, method: str, node_url: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
         base, content = node_url.rstrip("/"), json.dumps(body).encode()
         signed = sign(self._secret, base, method, path, content, self._clock.now(), Direction.CALL)
+        request_id = logs.REQUEST_ID.get()
+        named = {} if request_id is None else {logs.REQUEST_ID_HEADER: request_id}
         try:
             response = self._session().request(
                 method,
                 base + path,
                 data=content,
-                headers=signed,
+                headers=signed | named,
                 timeout=self._timeout,
                 allow_redirects=False,
             )

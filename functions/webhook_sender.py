@@ -90,6 +90,7 @@ class WebhookSender:
             "content-type": "application/json",
             "user-agent": USER_AGENT,
             "webhook-id": delivery.id,
+            "x-request-id": delivery.id,  # the same over retries, for both logs
             "webhook-timestamp": str(int(now.timestamp())),
             "webhook-signature": signatures(sending.secrets, delivery.id, now, body),
         }

@@ -23,6 +23,7 @@ from storage.cli_output import as_json, print_rows
 from storage.cli_quotas import QUOTA, QUOTA_NAMES, change_quotas, quota_row
 from storage.cli_registry import open_registry
 from storage.cli_registry_copy import registry
+from storage.cli_sessions import show_session
 from storage.cli_snapshots import snapshots
 from storage.clock import SystemClock, to_wire
 from storage.deliveries import Deliveries
@@ -284,6 +285,7 @@ def list_sessions(workspace_id: str | None, limit: int, as_json: bool) -> None:
 cli.add_command(registry)
 cli.add_command(keys)
 cli.add_command(audit)
+sessions.add_command(show_session)
 cli.add_command(snapshots)
 
 

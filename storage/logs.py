@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import sys
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
@@ -18,6 +20,11 @@ log = logging.getLogger(__name__)
 
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 OUR_LOGGERS = ("browser_pool", "deploy", "functions", "storage", "__main__")
+REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
+"""On whose behalf this thread or task works: every line of it says so. A task that is begun for a request
+keeps its id, so the lines of a session's run name the request that started it."""
+REQUEST_ID_HEADER = "X-Request-Id"
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 _BUILT_IN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
@@ -31,8 +38,15 @@ def mask_phone(phone_number: str | None) -> str | None:
     return phone_number[:3] + "*" * (len(phone_number) - 5) + phone_number[-2:]
 
 
+def harmless_request_id(given: str | None) -> str | None:
+    """Somebody else's id, when it may stand in a log and in a header."""
+    return given if given is not None and _REQUEST_ID.fullmatch(given) else None
+
+
 def _fields(record: logging.LogRecord) -> dict[str, Any]:
-    return {name: value for name, value in vars(record).items() if name not in _BUILT_IN}
+    fields = {name: value for name, value in vars(record).items() if name not in _BUILT_IN}
+    request_id = REQUEST_ID.get()
+    return fields if request_id is None else {"request_id": request_id, **fields}
 
 
 class JsonFormatter(logging.Formatter):

@@ -368,13 +368,13 @@ ON CONFLICT (id) DO UPDATE SET
     warm = excluded.warm, queued = excluded.queued, draining = excluded.draining, sandbox = excluded.sandbox,
     last_seen_at = excluded.last_seen_at;
 
--- name: node_by_id
--- One node.
-SELECT * FROM nodes WHERE id = :id;
-
 -- name: nodes
 -- Every node that ever reported.
 SELECT * FROM nodes ORDER BY instance_index;
+
+-- name: node_by_id
+-- One node.
+SELECT * FROM nodes WHERE id = :id;
 
 -- name: use_nonce
 -- Remember a nonce; no row when it was used before.
@@ -820,3 +820,17 @@ SELECT count(snapshot_id) AS saved,
     sum(snapshot_size_bytes) AS bytes,
     min(snapshot_saved_at) AS oldest
 FROM sessions WHERE status IN ('connected', 'reconnecting', 'hibernated');
+
+-- name: events_of_session
+-- The newest events of one session, newest first, for its story.
+SELECT id, node_id, generation, type, occurred_at, data, outcome FROM events
+WHERE session_id = :session_id
+ORDER BY received_at DESC, seq DESC
+LIMIT :limit;
+
+-- name: webhooks_of_session
+-- The newest webhooks of one session, for its story.
+SELECT id, type, status, attempts, created_at, delivered_at, last_attempt_at, last_status_code, last_error
+FROM deliveries WHERE session_id = :session_id
+ORDER BY position DESC
+LIMIT :limit;

@@ -132,7 +132,7 @@ def test_another_workspaces_session_is_as_absent_as_one_that_never_was(
         assert theirs_problem.pop("request_id") != absent_problem.pop("request_id")
         assert theirs_problem == absent_problem
         checked += 1
-    assert checked == 16
+    assert checked == 17
     assert pool.calls == []
     assert backend.session(theirs["id"]) == theirs
     assert other.get("/api/sessions").get_json()["sessions"] == []

@@ -13,10 +13,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from functions.metrics import share_between_processes
 from storage.clock import ManualClock, SystemClock, to_wire
-from storage.database import Database
+from storage.database import open_database
 from storage.events import EventType
 from storage.workspaces import Workspaces
 from tests.fakes import fixtures
+from tests.fakes.databases import registry_in
 from tests.fakes.functions import LocalFunctions
 from tests.fakes.pool import FakePool
 from tests.fakes.processes import DelivererProcess, Gunicorn
@@ -141,7 +142,7 @@ def test_workers_and_the_deliverer_add_up_also_after_one_died(
         Gunicorn(tmp_path, METRICS_TOKEN=TOKEN, DATA_DIR=str(tmp_path)) as server,
         DelivererProcess(tmp_path, receiver.host, METRICS_TOKEN=TOKEN, DATA_DIR=str(tmp_path)),
     ):
-        database = Database(f"sqlite:///{tmp_path}/registry.db")
+        database = open_database(registry_in(tmp_path))
         new = Workspaces(database, SystemClock()).create("Toko", receiver.url())
         database.close()
 

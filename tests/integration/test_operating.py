@@ -77,7 +77,6 @@ def test_a_link_is_counted_with_all_its_parts(system: System, linked: str) -> No
     assert value(system, "phone_extraction_time_seconds_count", method="me_user") == 1
     assert value(system, "linkpool_page_lookups_total", lookup="ref", outcome="found") >= 1
     assert value(system, "linkpool_slots", state="live") == 1
-    eventually(lambda: value(system, "linkpool_slot_pss_bytes_count") > 0, "memory was looked at")
     assert value(system, "linkpool_event_loop_lag_seconds_count") > 0
     assert value(system, "linkpool_ready") == 1
 
@@ -184,7 +183,26 @@ def test_a_failure_leaves_a_diagnosis_without_secrets(system: System, tmp_path: 
     eventually(lambda: value(system, "linkpool_canary_runs_total", outcome="good") > 0, "all is well again")
 
 
+def test_one_request_id_runs_through_functions_pool_and_the_sessions_events(system: System) -> None:
+    answer = system.call("POST", "/api/sessions", json={}, headers={"X-Request-Id": "call-4711"})
+    session_id = answer.json()["id"]
+    system.until(session_id, "qr_scanning")
+
+    def lines(name: str) -> list[dict[str, Any]]:
+        parsed = [json.loads(line) for line in system.log(name).splitlines() if line.startswith("{")]
+        return [line for line in parsed if line.get("request_id") == "call-4711"]
+
+    assert {line["event"] for line in lines("functions")} >= {"request", "session_moved"}
+    (call,) = [line for line in lines("pool") if line["event"] == "control_call"]
+    assert (call["method"], call["session_id"], call["status"]) == ("PUT", session_id, 200)
+    shown = [line for line in lines("pool") if line.get("type") == "qr_code_generated"]
+    assert shown
+    eventually(lambda: system.receiver.received, "a webhook came")
+    assert all(one.headers["x-request-id"] == one.id for one in system.receiver.received)
+
+
 def test_a_node_that_takes_nothing_is_not_ready(system: System) -> None:
+    eventually(lambda: value(system, "linkpool_slot_pss_bytes_count") > 0, "memory was looked at")
     assert system.pool_call("POST", "/drain") == {"draining": True}
     answer = requests.get(f"{system.pool_url}/readyz", timeout=5)
     assert answer.status_code == 503

@@ -62,9 +62,7 @@ def test_only_metrics_that_exist_are_asked_for(path: str) -> None:
 @pytest.mark.browser
 def test_faults_reach_whoever_is_on_call(tmp_path: Path) -> None:
     options = {"renamed_module": "WAWebAltDeviceLinkingApi"}
-    with System(
-        tmp_path, options, METRICS_TOKEN=TOKEN, MAX_SLOTS="1", WEBHOOK_RETRY_SECONDS="0.1"
-    ) as system:
+    with System(tmp_path, options, METRICS_TOKEN=TOKEN, MAX_SLOTS="1", WEBHOOK_RETRY_SECONDS="0.1") as system:
         jobs = {
             "linkpool-functions": system.functions_url.removeprefix("http://"),
             "linkpool-pool": system.pool_url.removeprefix("http://"),

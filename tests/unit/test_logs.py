@@ -1,5 +1,6 @@
 """Log lines."""
 
+import asyncio
 import io
 import json
 import logging
@@ -58,3 +59,29 @@ def test_debug_is_for_our_own_lines_and_not_for_those_of_libraries(stream: io.St
     assert "ours" in stream.getvalue()
     assert "secret" not in stream.getvalue()
     assert "no longer" not in stream.getvalue()
+
+
+def test_lines_of_a_request_carry_its_id_also_in_what_it_began(stream: io.StringIO) -> None:
+    log = logging.getLogger("part")
+
+    async def later() -> None:
+        log.info("later")
+
+    async def request() -> None:
+        logs.REQUEST_ID.set("req-1")
+        log.info("now")
+        await asyncio.create_task(later())
+
+    asyncio.run(request())
+    log.info("elsewhere")
+    lines = [json.loads(line) for line in stream.getvalue().splitlines() if '"part"' in line]
+    assert [(line["event"], line.get("request_id")) for line in lines] == [
+        ("now", "req-1"),
+        ("later", "req-1"),
+        ("elsewhere", None),
+    ]
+
+
+@pytest.mark.parametrize("given", ["", "a b", "x" * 65, "a\nb", "é", None])
+def test_an_id_that_could_do_harm_is_not_taken_over(given: str | None) -> None:
+    assert logs.harmless_request_id(given) is None
