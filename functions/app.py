@@ -36,6 +36,8 @@ from functions.links import Links
 from functions.metrics import open_metrics
 from functions.node_reports import NodeReports
 from functions.node_routes import node_routes
+from functions.ops_login import OpsLogin
+from functions.ops_routes import ops_routes, show_login
 from functions.pages import pages_blueprint
 from functions.pool_client import PoolClient
 from functions.problems import answer_with_problems
@@ -55,6 +57,7 @@ from storage.deliveries import Deliveries
 from storage.endpoints import Endpoints
 from storage.limit_rows import LimitRows
 from storage.nodes import Nodes
+from storage.operations import Operations
 from storage.registry import Registry
 from storage.registry_metrics import RegistryMetrics
 from storage.replays import Replays
@@ -121,6 +124,8 @@ def make_services(config: FunctionsConfig, clock: Clock) -> Services:
         audit=audit,
         metrics=metrics,
         registry_metrics=RegistryMetrics(database, registry.sessions, nodes, clock),
+        operations=Operations(database, clock),
+        ops_login=OpsLogin(config.ops_token, config.secret_key),
     )
 
 
@@ -167,6 +172,8 @@ def make_app(services: Services) -> Flask:
     app.register_blueprint(pages_blueprint(services))
     app.register_blueprint(health_routes(services))
     app.register_blueprint(docs_routes(services))
+    app.register_blueprint(ops_routes(services))
+    show_login(app)
     app.extensions["linkpool"] = services
     return app
 

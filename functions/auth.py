@@ -14,6 +14,7 @@ from urllib.parse import quote
 from flask import g, request
 
 from functions.bodies import read_raw
+from functions.ops_login import COOKIE
 from functions.problems import Problem
 from functions.scopes import scope_of
 from functions.services import Services
@@ -38,6 +39,10 @@ class Guard(StrEnum):
     """The token in the address of a hosted page, which the page's routes check themselves."""
     METRICS = "metrics"
     """METRICS_TOKEN; where it is not set, nobody is let in."""
+    OPERATOR = "operator"
+    """OPS_TOKEN, by bearer or by the cookie of a login; of a browser's form, the page's own token as well."""
+    OPERATOR_LOGIN = "operator_login"
+    """Asks for OPS_TOKEN itself."""
     PUBLIC = "public"
     """Nothing: the answer holds no workspace's data."""
 
@@ -91,6 +96,12 @@ GUARDS = {
     "pages.pairing": Guard.LINK,
     "pages.go_back": Guard.LINK,
     "health.metrics": Guard.METRICS,
+    "ops.page": Guard.OPERATOR,
+    "ops.find": Guard.OPERATOR,
+    "ops.session": Guard.OPERATOR,
+    "ops.act": Guard.OPERATOR,
+    "ops.retry": Guard.OPERATOR,
+    "ops.login": Guard.OPERATOR_LOGIN,
     "health.health": Guard.PUBLIC,
     "health.whatsapp": Guard.PUBLIC,
     "health.livez": Guard.PUBLIC,
@@ -111,7 +122,9 @@ def require_guard(services: Services) -> None:
             g.node_id = _verify_node(services)
         case Guard.METRICS:
             _check_token(services.config.metrics_token, "METRICS_TOKEN")
-        case Guard.LINK | Guard.PUBLIC:
+        case Guard.OPERATOR:
+            _check_operator(services)
+        case Guard.LINK | Guard.PUBLIC | Guard.OPERATOR_LOGIN:
             pass
         case None:
             log.error("route_without_guard", extra={"endpoint": request.endpoint})
@@ -167,6 +180,31 @@ def _check_token(wanted: str | None, setting: str) -> None:
     match = _BEARER.fullmatch(request.headers.get("Authorization", ""))
     if match is None or not hmac.compare_digest(match[1].encode(), wanted.encode()):
         raise _unauthorized(f"send {setting} as Authorization: Bearer …")
+
+
+class OpsLoginNeeded(Exception):
+    """Nobody has logged in; a browser is shown the form."""
+
+
+def _check_operator(services: Services) -> None:
+    """Raises Problem, OpsLoginNeeded."""
+    login = services.ops_login
+    if not login.is_on:
+        raise Problem(403, "forbidden", "nobody may open this: OPS_TOKEN is not set")
+    match = _BEARER.fullmatch(request.headers.get("Authorization", ""))
+    if match is not None:
+        if not login.accepts(match[1]):
+            raise _unauthorized("this is not OPS_TOKEN")
+        g.ops_cookie = ""
+        return
+    cookie = request.cookies.get(COOKIE, "")
+    if not login.knows(cookie, services.clock.now()):
+        raise OpsLoginNeeded
+    g.ops_cookie = cookie
+    if request.method not in {"GET", "HEAD"} and not login.form_is_ours(
+        cookie, request.form.get("form_token", "")
+    ):
+        raise Problem(403, "foreign_form", "this form is not of the page that is open; load it anew")
 
 
 def _unauthorized(detail: str) -> Problem:

@@ -63,6 +63,8 @@ class FunctionsConfig:
     """WEBHOOK_ALLOW_HOSTS, none: host:port pairs that may be private and spoken to without TLS."""
     metrics_token: str | None
     """METRICS_TOKEN, none: the bearer token that reads /metrics; without one nobody may."""
+    ops_token: str | None
+    """OPS_TOKEN, none: opens the operator's page /ops; without one nobody may."""
     events_keep: timedelta
     """EVENTS_KEEP_DAYS, 30: how long applied events and delivered webhooks are remembered."""
     audit_keep: timedelta
@@ -106,6 +108,7 @@ class FunctionsConfig:
             webhook_retry=read.pauses("WEBHOOK_RETRY_SECONDS", default=SCHEDULE),
             webhook_allow_hosts=read.hosts("WEBHOOK_ALLOW_HOSTS"),
             metrics_token=read.optional_secret("METRICS_TOKEN"),
+            ops_token=read.optional_secret("OPS_TOKEN"),
             events_keep=timedelta(
                 days=read.number("EVENTS_KEEP_DAYS", default=EVENTS_KEEP_DAYS, least=1, most=3650)
             ),

@@ -11,6 +11,7 @@ from functions.limits import Limits
 from functions.links import Links
 from functions.metrics import Metrics
 from functions.node_reports import NodeReports
+from functions.ops_login import OpsLogin
 from functions.sessions import Sessions
 from functions.stream_places import StreamPlaces
 from storage.audit import AuditLog
@@ -19,6 +20,7 @@ from storage.database import Database
 from storage.deliveries import Deliveries
 from storage.endpoints import Endpoints
 from storage.nodes import Nodes
+from storage.operations import Operations
 from storage.registry import Registry
 from storage.registry_metrics import RegistryMetrics
 from storage.replays import Replays
@@ -52,6 +54,8 @@ class Services:
     audit: AuditLog
     metrics: Metrics
     registry_metrics: RegistryMetrics
+    operations: Operations
+    ops_login: OpsLogin
 
     def close(self) -> None:
         """Close every connection; twice is fine."""

@@ -9,16 +9,11 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
 from typing import Any
 
 import click
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-
-_AGES = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
-_SOON_SECONDS = -60
-"""Clocks of two machines differ by so much without anybody noticing."""
 
 
 def print_json(document: object) -> None:
@@ -59,19 +54,6 @@ def size_text(size_bytes: int) -> str:
             return f"{size:.0f} {unit}" if unit == "B" or size >= 99.5 else f"{size:.1f} {unit}"
         size /= 1000
     return f"{size:.1f} TB"
-
-
-def age_text(moment: datetime, now: datetime) -> str:
-    """How long ago: 3 h ago. A time that lies ahead says that some clock is wrong."""
-    seconds = (now - moment).total_seconds()
-    if seconds < _SOON_SECONDS:
-        return f"{_span(-seconds)} ahead: check the clocks"
-    return "now" if seconds < 1 else f"{_span(seconds)} ago"
-
-
-def _span(seconds: float) -> str:
-    size, unit = next(((size, unit) for size, unit in _AGES if seconds >= size), _AGES[-1])
-    return f"{seconds / size:.0f} {unit}"
 
 
 @contextmanager

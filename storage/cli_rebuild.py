@@ -9,7 +9,8 @@ from typing import Any
 
 import click
 
-from storage.cli_output import age_text, as_json, bar, print_json, print_rows
+from storage.ages import age_text
+from storage.cli_output import as_json, bar, print_json, print_rows
 from storage.cli_registry import open_registry, registry_exists
 from storage.cli_vault import newest_of, open_vault
 from storage.clock import SystemClock, to_wire

@@ -14,7 +14,8 @@ from typing import Any
 
 import click
 
-from storage.cli_output import age_text, as_json, bar, print_fields, print_json, size_text
+from storage.ages import age_text
+from storage.cli_output import as_json, bar, print_fields, print_json, size_text
 from storage.cli_snapshot_rows import exact
 from storage.cli_vault import chosen, data_dir, open_vault, session_argument
 from storage.clock import SystemClock

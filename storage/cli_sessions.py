@@ -9,7 +9,8 @@ from typing import Any
 
 import click
 
-from storage.cli_output import age_text, as_json, print_fields, print_json, print_rows
+from storage.ages import age_text
+from storage.cli_output import as_json, print_fields, print_json, print_rows
 from storage.cli_registry import open_registry
 from storage.clock import SystemClock, from_wire, to_wire
 from storage.deliveries import Deliveries

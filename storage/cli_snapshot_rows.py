@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from storage.cli_output import age_text, print_rows, size_text
+from storage.ages import age_text
+from storage.cli_output import print_rows, size_text
 from storage.clock import to_wire
 from storage.logs import mask_phone
 from storage.snapshot_record import Snapshot

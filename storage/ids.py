@@ -18,3 +18,8 @@ def new_id(now: datetime) -> str:
 def is_id(text: str) -> bool:
     """Whether this can be an id at all."""
     return ID_FORM.fullmatch(text) is not None
+
+
+def first_id_at(moment: datetime) -> str:
+    """Not an id of anything: every id made at this moment or later sorts at or after it."""
+    return new_id(moment)[:10] + "0" * 16

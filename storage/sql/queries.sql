@@ -834,3 +834,33 @@ SELECT id, type, status, attempts, created_at, delivered_at, last_attempt_at, la
 FROM deliveries WHERE session_id = :session_id
 ORDER BY position DESC
 LIMIT :limit;
+
+-- name: links_since
+-- How the links that were asked for lately went, newest first; by the primary key, which is in time's order.
+SELECT id, workspace_id, created_at, status, reason_code, phase,
+    qr_generation_ms, launch_ms, load_ms, retrieval_ms, phone_extraction_ms
+FROM sessions WHERE id >= :first ORDER BY id DESC LIMIT :limit;
+
+-- name: dead_deliveries
+-- The newest webhooks that were given up, for the operator.
+SELECT d.id, d.workspace_id, d.session_id, d.type, d.status, d.attempts, d.created_at, d.last_error,
+    d.last_status_code, d.next_attempt_at
+FROM deliveries d WHERE d.status = 'dead' ORDER BY d.created_at DESC LIMIT :limit;
+
+-- name: failing_deliveries
+-- The oldest webhooks that were tried in vain, or that nobody has tried in a minute, for the operator.
+SELECT d.id, d.workspace_id, d.session_id, d.type, d.status, d.attempts, d.created_at, d.last_error,
+    d.last_status_code, d.next_attempt_at
+FROM deliveries d WHERE d.status = 'pending' AND (d.attempts > 0 OR d.created_at < :before)
+ORDER BY d.created_at LIMIT :limit;
+
+-- name: workspace_of_delivery
+-- Whose a delivery is.
+SELECT workspace_id FROM deliveries WHERE id = :id;
+
+-- name: oldest_snapshots
+-- Linked sessions that a lost disk would cost most: without a snapshot first, then the oldest.
+SELECT id, workspace_id, status, node_id, connected_at, snapshot_saved_at, snapshot_size_bytes
+FROM sessions WHERE status IN ('connected', 'reconnecting', 'hibernated')
+ORDER BY CASE WHEN snapshot_saved_at IS NULL THEN 0 ELSE 1 END, snapshot_saved_at, id
+LIMIT :limit;

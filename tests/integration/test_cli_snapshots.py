@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from storage.cli_output import age_text, size_text
+from storage.ages import age_text
+from storage.cli_output import size_text
 from storage.clock import ManualClock, from_wire
 from tests.fakes.processes import ROOT
 from tests.fakes.snapshot_shop import LOGIN, SnapshotShop

@@ -1,5 +1,6 @@
 """The alerts: valid, tried out one by one, explained, and fired for real by causing what they warn of."""
 
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -57,6 +58,19 @@ def test_only_metrics_that_exist_are_asked_for(path: str) -> None:
         base = re.sub(r"_(total|bucket|count|sum)$", "", name)
         known = base in sources or re.fullmatch(r"qr_(launch|load|retrieval)_time_seconds", base)
         assert known, f"{path} asks for {name}, which nobody exposes"
+
+
+def test_the_dashboard_asks_what_prometheus_understands(tmp_path: Path) -> None:
+    panels = json.loads((ROOT / "deploy" / "grafana" / "linkpool.json").read_text())["panels"]
+    asked = [target["expr"] for panel in panels for target in panel.get("targets", [])]
+    rules = [
+        {"record": f"panel:{number}", "expr": expr.replace("$__rate_interval", "5m")}
+        for number, expr in enumerate(asked)
+    ]
+    path = tmp_path / "panels.yml"
+    path.write_text(json.dumps({"groups": [{"name": "panels", "rules": rules}]}))
+    promtool("check", "rules", str(path))
+    assert len(rules) > 30
 
 
 @pytest.mark.browser
