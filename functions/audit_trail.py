@@ -61,6 +61,9 @@ def _actor(services: Services) -> tuple[ActorKind, str, str] | None:
     match GUARDS.get(request.endpoint or ""):
         case Guard.WORKSPACE:
             return ActorKind.KEY, g.api_key.prefix, g.workspace.id
+        case Guard.OPERATOR:
+            session = services.registry.sessions.find((request.view_args or {}).get("session_id", ""))
+            return None if session is None else (ActorKind.OPERATOR, "ops", session.workspace_id)
         case Guard.LINK:
             session = services.links.find((request.view_args or {}).get("token", ""))
             return None if session is None else (ActorKind.LINK, session.id, session.workspace_id)

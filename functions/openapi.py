@@ -21,7 +21,14 @@ from typing import Any
 from flask import Flask
 from werkzeug.routing import Rule
 
-from functions import node_contract, page_contract, service_contract, session_contract, webhook_contract
+from functions import (
+    node_contract,
+    page_contract,
+    service_contract,
+    session_contract,
+    timeline_contract,
+    webhook_contract,
+)
 from functions.auth import GUARDS, Guard
 from functions.contract import (
     ANY_BODY,
@@ -51,6 +58,7 @@ DOCUMENT = Path(__file__).parent.parent / "docs" / "openapi.json"
 
 TABLES: tuple[Operations, ...] = (
     session_contract.OPERATIONS,
+    timeline_contract.OPERATIONS,
     webhook_contract.OPERATIONS,
     page_contract.OPERATIONS,
     node_contract.OPERATIONS,
@@ -58,11 +66,21 @@ TABLES: tuple[Operations, ...] = (
 )
 """Endpoint name to what it promises. Their order is the document's."""
 
-UNDOCUMENTED: dict[str, str] = {}
+_FOR_THE_OPERATOR = "a page for the operator, not for programs"
+UNDOCUMENTED: dict[str, str] = {
+    "health.metrics": "Prometheus' own text form, for the holder of METRICS_TOKEN",
+    "ops.page": _FOR_THE_OPERATOR,
+    "ops.find": _FOR_THE_OPERATOR,
+    "ops.session": _FOR_THE_OPERATOR,
+    "ops.act": _FOR_THE_OPERATOR,
+    "ops.retry": _FOR_THE_OPERATOR,
+    "ops.login": _FOR_THE_OPERATOR,
+}
 """Endpoint name to why it is no part of the API."""
 
 TAGS = {
     "sessions": ("Sessions", "Links between your workspace and WhatsApp accounts."),
+    "timeline": ("Timeline", "What happened to a session, step by step."),
     "chats": ("Chats", "Read when you ask for it; nothing syncs by itself."),
     "webhooks": ("Webhook endpoints", "Where you are told, of what, and with which secret."),
     "deliveries": ("Deliveries", "The webhook log, and sending again."),

@@ -23,6 +23,7 @@ SCOPES = {
     "sessions.wake": Scope.SESSIONS,
     "sessions.snapshot": Scope.SESSIONS,
     "sessions.make_primary": Scope.SESSIONS,
+    "timeline.show": Scope.READ,
     "chats.sync": Scope.SESSIONS,
     "chats.page": Scope.READ,
     "deliveries.page": Scope.READ,
