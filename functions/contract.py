@@ -137,6 +137,10 @@ HEADERS: dict[str, tuple[str, Schema]] = {
         {"type": "string", "enum": ["true"]},
     ),
     "WWW-Authenticate": ("How to prove who you are.", {"type": "string"}),
+    "Poll-After-Ms": (
+        "Milliseconds until the page should ask again; more than in the body when very many pages are open.",
+        {"type": "string", "pattern": "^[0-9]+$"},
+    ),
     "Cache-Control": ("Who may keep the answer.", {"type": "string"}),
 }
 """Response headers, described once."""

@@ -47,6 +47,8 @@ ERROR_CODES: dict[str, ErrorCode] = {
     "delivery_not_found": _code(404, "Your workspace has no such delivery, or it was removed by age."),
     "link_unknown": _code(404, "There is no such link, or it was revoked."),
     "link_expired": _code(410, "The link's time is over. The backend can make a new one."),
+    "link_revoked": _code(410, "The backend ended the link. It can make a new one."),
+    "other_browser": _code(403, "The link belongs to the browser that opened it first."),
     "foreign_form": _code(403, "The form was sent from another website."),
     "method_not_allowed": _code(405, "The address does not take this method; Allow lists those it takes."),
     "no_streams_here": _code(406, "This server holds no connection open. Page through the events."),
@@ -56,6 +58,7 @@ ERROR_CODES: dict[str, ErrorCode] = {
     "not_linked": _code(409, "Only a linked account can do this."),
     "not_connected": _code(409, "Only a connected account can do this."),
     "passkey_required": _code(409, "The phone waits for a passkey. Restart the session to begin anew."),
+    "phone_not_expected": _code(409, "The session was made for another number, its expected_phone."),
     "session_ended": _code(409, "The session was replaced or deleted. Create a new one."),
     "session_deleted": _code(409, "The session was deleted; nothing is sent for it any more."),
     "device_being_removed": _code(

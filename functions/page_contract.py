@@ -47,6 +47,8 @@ class LinkStatus(Answer):
 
     status: SessionStatus
     phase: Phase | None
+    by_phone: bool
+    """The page asks for the number before it shows anything."""
     reason_code: str | None
     version: Count
     phone_number: PhoneNumber | None
@@ -69,11 +71,14 @@ class PagePairing(BaseModel):
     phone_number: Annotated[
         str, Field(description="With + and country code.", json_schema_extra={"format": "phone"})
     ]
+    country: str = ""
+    """Two letters: the number may then be written as it is at home."""
 
 
 _STATUS: dict[str, Any] = {
     "status": "qr_scanning",
     "phase": "waiting_for_scan",
+    "by_phone": False,
     "reason_code": None,
     "version": 3,
     "phone_number": None,
@@ -91,7 +96,7 @@ _STATUS: dict[str, Any] = {
     "page": {"screen": "scan"},
 }
 _NO_STORE = ("Cache-Control",)
-_LINK = ("link_unknown", "link_expired")
+_LINK = ("link_unknown", "link_expired", "link_revoked", "other_browser")
 
 
 def _form(summary: str, *errors: str, **more: Any) -> Operation:
@@ -121,12 +126,16 @@ OPERATIONS: Operations = {
         query=(
             Parameter(
                 name="by",
-                what="`phone` opens the form for the phone number.",
+                what="`phone` asks for the number first, `qr` shows the QR; else the device decides.",
                 schema={"type": "string"},
                 example="phone",
             ),
         ),
-        replies=(Reply(status=200, what="The page.", media={HTML: {"type": "string"}}, headers=_NO_STORE),),
+        text="Previewers get a card. The first browser that comes back with our cookie keeps the link.",
+        replies=(
+            Reply(status=200, what="The page.", media={HTML: {"type": "string"}}, headers=_NO_STORE),
+            Reply(status=503, what="To a browser that fetches ahead of its user.", headers=_NO_STORE),
+        ),
         errors=_LINK,
         html_errors=True,
     ),
@@ -139,9 +148,9 @@ OPERATIONS: Operations = {
                 what="The facts, and how the page shows them.",
                 model=LinkStatus,
                 example=_STATUS,
-                headers=("ETag", *_NO_STORE),
+                headers=("ETag", "Poll-After-Ms", *_NO_STORE),
             ),
-            Reply(status=304, what="As it was.", headers=("ETag", *_NO_STORE)),
+            Reply(status=304, what="As it was.", headers=("ETag", "Poll-After-Ms", *_NO_STORE)),
         ),
         errors=_LINK,
     ),
@@ -156,6 +165,13 @@ OPERATIONS: Operations = {
             ),
         ),
         errors=(*_LINK, "no_qr"),
+        html_errors=True,
+    ),
+    "pages.go_back": Operation(
+        summary="Leave the hosted page",
+        text="To return_url with a signed result, see linking.md; back to the page while there is none.",
+        replies=(Reply(status=303, what="On.", headers=("Location", *_NO_STORE)),),
+        errors=_LINK,
         html_errors=True,
     ),
     "pages.start": _form("Start from the page", "already_linked", "session_ended", "device_being_removed"),

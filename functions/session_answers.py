@@ -98,6 +98,10 @@ class Session(Answer):
     link_url: str | None
     """The hosted page to send your customer to; null when there is none any more."""
     link_expires_at: Time | None
+    link_revoked_at: Time | None
+    """When you ended the link; null while it is good."""
+    expected_phone: PhoneNumber | None
+    """Whose account you wait for."""
     return_url: str | None
     webhook_url: str | None
     locale: str | None
@@ -172,6 +176,8 @@ CREATED_EXAMPLE: dict[str, Any] = {
     "metadata": {"plan": "gold"},
     "link_url": "https://link.example.com/link/4m0Zx2b9vT6yQ1sK8dWc3pLr5uHn7eJa_gXiVoBtYfE",
     "link_expires_at": "2026-01-31T10:30:00.000Z",
+    "link_revoked_at": None,
+    "expected_phone": None,
     "return_url": "https://example.com/linked",
     "webhook_url": None,
     "locale": "id",

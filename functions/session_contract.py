@@ -55,6 +55,9 @@ def _picture(media: str) -> Operation:
     )
 
 
+ENDED_LINK_EXAMPLE = {**CREATED_EXAMPLE, "link_url": None, "link_revoked_at": "2026-01-31T09:31:00.000Z"}
+
+
 def _action(
     summary: str,
     *replies: Reply,
@@ -163,6 +166,7 @@ _SESSIONS: Operations = {
         body_example={"phone": "+6281234567890"},
         body_required=True,
         errors=(
+            "phone_not_expected",
             "already_linked",
             "passkey_required",
             "session_ended",
@@ -198,6 +202,18 @@ _SESSIONS: Operations = {
     ),
     "snapshot": _action(
         "Save the login now", _session(LINKED_EXAMPLE, "It is saved."), errors=("not_connected",)
+    ),
+    "replace_link": _action(
+        "Renew the link",
+        _session(CREATED_EXAMPLE, "With a new link_url, which any browser may open. The old one is dead."),
+        text="For a person who goes on elsewhere: a link belongs to the browser that opened it first.",
+        errors=("session_ended",),
+        asks_node=False,
+    ),
+    "revoke_link": _action(
+        "End the link",
+        _session(ENDED_LINK_EXAMPLE, "The hosted page is closed; what is linked stays linked."),
+        asks_node=False,
     ),
     "make_primary": _action(
         "Make it the workspace's first account",
