@@ -111,6 +111,11 @@ PATH_PARAMETERS: dict[str, tuple[str, Schema, str]] = {
         {"type": "string", "pattern": f"^msg_{ID_FORM.pattern}$"},
         "msg_01JD3Z12ABCDEFGHJKMNPQRSTV",
     ),
+    "prefix": (
+        "The readable part of an API key: lp_PREFIX_…",
+        {"type": "string", "pattern": "^[0-9A-Za-z]{8}$"},
+        "x7Kd02Qa",
+    ),
     "node_id": (
         "The node that signed.",
         {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,100}$"},

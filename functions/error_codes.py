@@ -35,6 +35,7 @@ ERROR_CODES: dict[str, ErrorCode] = {
     ),
     # who asks
     "unauthorized": _code(401, "The API key is missing, unknown or revoked."),
+    "scope_missing": _code(403, "The key lacks the scope that this call needs; `detail` names both."),
     "forbidden": _code(403, "Nobody may call this."),
     "untrusted": _code(401, "A node's request is not signed, or not by POOL_SECRET, or too old."),
     "replayed": _code(401, "A node's request came twice. It has to be signed anew."),
@@ -45,6 +46,7 @@ ERROR_CODES: dict[str, ErrorCode] = {
     "session_not_found": _code(404, "Your workspace has no such session."),
     "webhook_not_found": _code(404, "Your workspace has no such webhook endpoint."),
     "delivery_not_found": _code(404, "Your workspace has no such delivery, or it was removed by age."),
+    "key_not_found": _code(404, "Your workspace has no such API key."),
     "link_unknown": _code(404, "There is no such link, or it was revoked."),
     "link_expired": _code(410, "The link's time is over. The backend can make a new one."),
     "link_revoked": _code(410, "The backend ended the link. It can make a new one."),
@@ -71,6 +73,10 @@ ERROR_CODES: dict[str, ErrorCode] = {
     "endpoint_deleted": _code(409, "The delivery's endpoint was deleted."),
     "endpoint_disabled": _code(409, "The endpoint is switched off. Enable it first."),
     "delivery_in_flight": _code(409, "The delivery is being sent right now."),
+    "key_ended": _code(409, "The key has expired or was revoked. Make a new one."),
+    "already_rotated": _code(409, "The key was rotated, and its successor is in use. Rotate that one."),
+    "last_admin_key": _code(409, "It is the last key with the scope admin. Make another one first."),
+    "too_many_keys": _code(409, "The workspace has as many active keys as it may. Revoke one."),
     "conflict": _code(409, "Somebody else changed it at the same moment. Try again."),
     # how much
     "too_many_streams": _code(429, "The workspace has as many streams as it may. Close one."),

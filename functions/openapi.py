@@ -28,6 +28,7 @@ from functions import (
     session_contract,
     timeline_contract,
     webhook_contract,
+    workspace_contract,
 )
 from functions.auth import GUARDS, Guard
 from functions.contract import (
@@ -60,6 +61,7 @@ TABLES: tuple[Operations, ...] = (
     session_contract.OPERATIONS,
     timeline_contract.OPERATIONS,
     webhook_contract.OPERATIONS,
+    workspace_contract.OPERATIONS,
     page_contract.OPERATIONS,
     node_contract.OPERATIONS,
     service_contract.OPERATIONS,
@@ -85,6 +87,9 @@ TAGS = {
     "webhooks": ("Webhook endpoints", "Where you are told, of what, and with which secret."),
     "deliveries": ("Deliveries", "The webhook log, and sending again."),
     "events": ("Events", "For whoever reads instead of being told."),
+    "keys": ("API keys", "What opens your workspace. All of these need a key with the scope admin."),
+    "workspace": ("Workspace", "What it is called, how its pages look, who may frame them. Scope admin."),
+    "audit": ("Audit log", "Who did what. Scope admin."),
     "pages": ("Hosted page", "What the page behind link_url uses. A backend only sends people there."),
     "nodes": ("Nodes", "Signed calls of the machines that hold browsers."),
     "health": ("Health", "For whoever runs it."),
@@ -210,7 +215,7 @@ def error_codes_of(operation: Operation, guard: Guard | None, has_path_parameter
         case Guard.NODE:
             codes += ["untrusted", "replayed", *ANY_BODY]
         case _:
-            codes.append("unauthorized")
+            codes += ["unauthorized", "scope_missing"]
     if operation.body is not None and guard is not Guard.NODE:
         codes += ["request_timeout", "body_too_large"] if operation.html_errors else [*ANY_BODY, *JSON_BODY]
     if operation.query and not operation.html_errors:

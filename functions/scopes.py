@@ -24,6 +24,8 @@ SCOPES = {
     "sessions.snapshot": Scope.SESSIONS,
     "sessions.make_primary": Scope.SESSIONS,
     "timeline.show": Scope.READ,
+    "sessions.replace_link": Scope.SESSIONS,
+    "sessions.revoke_link": Scope.SESSIONS,
     "chats.sync": Scope.SESSIONS,
     "chats.page": Scope.READ,
     "deliveries.page": Scope.READ,

@@ -56,6 +56,8 @@ ATTEMPTS: dict[str, list[dict[str, Any]]] = {
     "sessions.wake": [{}],
     "sessions.snapshot": [{}],
     "sessions.make_primary": [{}],
+    "sessions.replace_link": [{}],
+    "sessions.revoke_link": [{}],
     "chats.sync": [{}],
     "chats.page": [{}],
     "deliveries.page": [
@@ -99,6 +101,7 @@ ATTEMPTS: dict[str, list[dict[str, Any]]] = {
     "pages.page": [{}],
     "pages.status": [{}],
     "pages.qr": [{}],
+    "pages.go_back": [{}],
     "pages.start": [{}],
     "pages.refresh": [{}],
     "pages.pairing": [{"data": {"phone_number": "+{phone}"}}],
@@ -322,7 +325,7 @@ def shown(answer: TestResponse) -> dict[str, Any]:
     else:
         text = re.sub(r"<svg.*?</svg>", "", answer.get_data(as_text=True))
     headers = {
-        name: masked(value)
+        name: value.partition("=")[0] if name == "Set-Cookie" else masked(value)
         for name, value in answer.headers.items()
         if name not in {"X-Request-Id", "Content-Length", "Date", "ETag"}
     }
