@@ -139,6 +139,8 @@ class World:
     stranger: Backend
     linked: str
     waiting: str
+    token: str = ""
+    """Of the waiting one's page."""
 
     def link(self, backend: Backend, **wanted: Any) -> str:
         session_id: str = backend.create(**wanted)["id"]
@@ -210,7 +212,8 @@ def new_world(
     pool._phones.clear()
     world.linked = world.link(world.stranger)
     world.tick()
-    world.waiting = world.stranger.create()["id"]
+    waiting = world.stranger.create()
+    world.waiting, world.token = waiting["id"], waiting["link_url"].rpartition("/")[2]
     return world
 
 
@@ -375,7 +378,7 @@ def meets_nothing(pair: Pair, rule: Rule, method: str, attempt: dict[str, Any]) 
     answers = {}
     for name, world in (("crowded", pair.crowded), ("lonely", pair.lonely)):
         # of a page the stranger has the address of their own; of all else they try the other's
-        token = world.functions.services.links.token(world.waiting, 1)
+        token = world.token
         names = {**pair.names, "token": token}
         options = filled(attempt, names)
         query = options.pop("query", None)
