@@ -132,10 +132,9 @@ def make_services(config: FunctionsConfig, clock: Clock) -> Services:
 def _limit_state(config: FunctionsConfig, database: Database) -> LimitState | None:
     match config.limits_state:
         case LimitsKept.FILE:
-            beside = places_path(config.database_url)
-            return LimitTable(
-                config.limits_file or beside.with_name(beside.name.replace("-streams", "-limits"))
-            )
+            places = places_path(config.database_url)
+            beside = places.with_name(places.name.replace("-streams", "-limits"))
+            return LimitTable(config.limits_file or beside)
         case LimitsKept.REGISTRY:
             return RegistryLimits(LimitRows(database))
         case LimitsKept.OFF:
