@@ -96,7 +96,17 @@ class Operation:
 
 Operations = Mapping[str, Operation]
 
-ANY_CALL = ("bad_request", "internal_error", "registry_busy")
+ANY_CALL = (
+    "bad_request",
+    "headers_too_large",
+    "internal_error",
+    "overloaded",
+    "rate_limited",
+    "registry_busy",
+    "uri_too_long",
+)
+START_QUOTAS = ("link_quota", "session_quota", "start_quota")
+"""Of calls that start a session."""
 ANY_BODY = ("malformed_json", "incomplete_body", "request_timeout", "body_too_large")
 JSON_BODY = ("unsupported_media_type", "invalid_request")
 

@@ -79,6 +79,13 @@ ERROR_CODES: dict[str, ErrorCode] = {
     "too_many_keys": _code(409, "The workspace has as many active keys as it may. Revoke one."),
     "conflict": _code(409, "Somebody else changed it at the same moment. Try again."),
     # how much
+    "rate_limited": _code(429, "Asked too often. Wait as long as Retry-After says."),
+    "session_quota": _code(403, "The workspace has as many sessions as it may. Delete one."),
+    "link_quota": _code(403, "The workspace has as many links as it may, with QRs on display."),
+    "start_quota": _code(429, "As many sessions as the workspace may are starting. Wait for one."),
+    "headers_too_large": _code(431, "Header fields are too large or too many; `errors` names one."),
+    "uri_too_long": _code(414, "The address is longer than 4,094 bytes."),
+    "overloaded": _code(503, "More is asked than can be answered now. Try again in a second."),
     "too_many_streams": _code(429, "The workspace has as many streams as it may. Close one."),
     # the machine that holds the session
     "not_running": _code(409, "The machine has no browser for this session yet. Try again in a moment."),
