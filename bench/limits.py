@@ -25,7 +25,7 @@ from typing import Any
 from bench import processes
 from bench.machine import ROOT
 from storage.clock import SystemClock
-from storage.database import Database
+from storage.database import open_database
 from storage.workspaces import Workspaces
 from tests.fakes.processes import Gunicorn
 
@@ -77,7 +77,7 @@ class Client:
 
 def make_keys(directory: Path) -> tuple[str, str]:
     """A good key, and one that was revoked."""
-    database = Database(f"sqlite:///{directory}/registry.db")
+    database = open_database(f"sqlite:///{directory}/registry.db")
     workspaces = Workspaces(database, SystemClock())
     made = workspaces.create("Toko")
     revoked = workspaces.create_key(made.workspace.id)

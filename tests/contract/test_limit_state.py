@@ -10,7 +10,7 @@ import pytest
 from functions.limit_state import LimitState, RegistryLimits
 from functions.limit_table import LimitTable
 from functions.rate_policy import RatePolicy
-from storage.database import Database
+from storage.database import open_database
 from storage.limit_rows import LimitRows
 
 NOW = 1_800_000_000.0
@@ -23,7 +23,7 @@ def in_file(directory: Path) -> LimitState:
 
 
 def in_registry(directory: Path) -> LimitState:
-    database = Database(f"sqlite:///{directory}/registry.db")
+    database = open_database(f"sqlite:///{directory}/registry.db")
     database.migrate()
     return RegistryLimits(LimitRows(database))
 
@@ -147,7 +147,7 @@ def test_a_new_file_harms_nobody_who_has_the_old_one_mapped(tmp_path: Path) -> N
 
 
 def test_rows_of_who_is_whole_again_are_removed(tmp_path: Path) -> None:
-    database = Database(f"sqlite:///{tmp_path}/registry.db")
+    database = open_database(f"sqlite:///{tmp_path}/registry.db")
     database.migrate()
     rows = LimitRows(database)
     rows.take("a", now=NOW, interval=6, window=60)

@@ -13,7 +13,7 @@ import requests
 from werkzeug.test import TestResponse
 
 from storage.clock import ManualClock, SystemClock
-from storage.database import Database
+from storage.database import open_database
 from storage.workspaces import Workspaces
 from tests.fakes.fixtures import clock as clock
 from tests.fakes.functions import Backend, LocalFunctions
@@ -220,7 +220,7 @@ def test_limits_can_be_switched_off(tmp_path: Path) -> None:
 def test_three_workers_share_the_quotas(tmp_path: Path) -> None:
     limits = {**LIMITS, "RATE_KEY_PER_MINUTE": "60", "RATE_WRONG_PER_MINUTE": "30"}
     with Gunicorn(tmp_path, GUNICORN_CMD_ARGS="--workers=3", **limits) as server:
-        database = Database(f"sqlite:///{tmp_path}/registry.db")
+        database = open_database(f"sqlite:///{tmp_path}/registry.db")
         key = Workspaces(database, SystemClock()).create("Toko").api_key
         database.close()
 

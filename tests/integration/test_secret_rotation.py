@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from storage.clock import SystemClock
-from storage.database import Database
+from storage.database import open_database
 from storage.node_signing import sign
 from storage.workspaces import Workspaces
 from tests.fakes.functions import POOL_SECRET, SECRET_KEY
@@ -32,7 +32,7 @@ STEPS = [
 
 @pytest.fixture
 def authorization(tmp_path: Path) -> dict[str, str]:
-    database = Database(f"sqlite:///{tmp_path}/registry.db")
+    database = open_database(f"sqlite:///{tmp_path}/registry.db")
     database.migrate()
     key = Workspaces(database, SystemClock()).create("Toko").api_key
     database.close()

@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from storage.clock import SystemClock
-from storage.database import Database
+from storage.database import open_database
 from storage.workspaces import NewWorkspace, Workspaces
 from tests.fakes.processes import Gunicorn
 from tests.waiting import eventually
@@ -44,7 +44,7 @@ def server(directory: Path) -> Iterator[Gunicorn]:
 
 @pytest.fixture(scope="module")
 def workspace(directory: Path, server: Gunicorn) -> NewWorkspace:
-    database = Database(f"sqlite:///{directory}/registry.db")
+    database = open_database(f"sqlite:///{directory}/registry.db")
     made = Workspaces(database, SystemClock()).create("Toko")
     database.close()
     return made
