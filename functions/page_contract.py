@@ -9,7 +9,17 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from functions.contract import Answer, Count, Operation, Operations, Parameter, PhoneNumber, Reply, Time
+from functions.contract import (
+    START_QUOTAS,
+    Answer,
+    Count,
+    Operation,
+    Operations,
+    Parameter,
+    PhoneNumber,
+    Reply,
+    Time,
+)
 from functions.error_codes import NODE_CODES
 from storage.models import Phase, SessionStatus
 
@@ -114,7 +124,7 @@ def _form(summary: str, *errors: str, **more: Any) -> Operation:
             ),
             Reply(status=303, what="Back to the page.", media={HTML: None}, headers=("Location", *_NO_STORE)),
         ),
-        errors=(*_LINK, "foreign_form", "conflict", *errors, *NODE_CODES),
+        errors=(*_LINK, "foreign_form", "conflict", *errors, *START_QUOTAS, *NODE_CODES),
         html_errors=True,
         **more,
     )

@@ -8,6 +8,7 @@ from functions.contract import (
     CURSOR,
     IDEMPOTENCY_KEY,
     LIMIT,
+    START_QUOTAS,
     Operation,
     Operations,
     Parameter,
@@ -106,7 +107,7 @@ _SESSIONS: Operations = {
                 "Idempotency-Replayed",
             ),
         ),
-        errors=("idempotency_key_reused",),
+        errors=("idempotency_key_reused", *START_QUOTAS),
     ),
     "page": Operation(
         summary="List sessions",
@@ -155,7 +156,7 @@ _SESSIONS: Operations = {
         "Ask for a new QR",
         _session(CREATED_EXAMPLE, "The new QR, or one on its way."),
         text="Starts a session that has not started or has ended.",
-        errors=("already_linked", "session_ended", "device_being_removed"),
+        errors=("already_linked", "session_ended", "device_being_removed", *START_QUOTAS),
     ),
     "pairing_code": _action(
         "Ask for a pairing code",
@@ -172,6 +173,7 @@ _SESSIONS: Operations = {
             "session_ended",
             "device_being_removed",
             "invalid_phone",
+            *START_QUOTAS,
         ),
     ),
     "restart": _action(
@@ -179,7 +181,7 @@ _SESSIONS: Operations = {
         _session(STARTED_EXAMPLE, "On its way.", 202, "Idempotency-Replayed"),
         text="Towards a fresh QR, or of a linked account's browser. Every call starts over.",
         headers=(IDEMPOTENCY_KEY,),
-        errors=("session_ended", "device_being_removed", "idempotency_key_reused"),
+        errors=("session_ended", "device_being_removed", "idempotency_key_reused", *START_QUOTAS),
         asks_node=False,
     ),
     "log_out": _action(
