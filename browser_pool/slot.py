@@ -158,7 +158,7 @@ class Slot:
         try:
             async with asyncio.timeout(settings.launch_timeout.total_seconds()):
                 await slot._attach(fresh=False)
-        except (BrowserGone, TimeoutError) as error:
+        except (BrowserGone, LaunchFailed, TimeoutError) as error:
             log.warning(
                 "browser_not_attachable", extra={"session_id": profile.session_id, "why": str(error)[:200]}
             )
@@ -205,13 +205,15 @@ class Slot:
 
     async def reattach(self) -> bool:
         """After the driver died: look into the same browser again. False when that is not possible."""
-        if self.chromium.exited.is_set() or (self._bridge is not None and self._bridge.crashed):
+        if self.hostile is not None or self.chromium.exited.is_set():
+            return False
+        if self._bridge is not None and self._bridge.crashed:
             return False
         await self._let_go()
         try:
             async with asyncio.timeout(self._settings.launch_timeout.total_seconds()):
                 await self._attach(fresh=False)
-        except (BrowserGone, TimeoutError):
+        except (BrowserGone, LaunchFailed, TimeoutError):
             return False
         return True
 

@@ -19,6 +19,7 @@ from browser_pool.chromium import Chromium, find_executable
 from browser_pool.confinement import Confinement, find_confinement
 from browser_pool.driver import Driver
 from browser_pool.errors import LaunchFailed, PageUnreachable, SlotError
+from browser_pool.journal import BrowserMark
 from browser_pool.profile import Profile
 from browser_pool.sandbox_proof import missing_walls, must_be_sandboxed, prove_sandbox, renderers_of
 from browser_pool.slot import Slot, SlotSettings
@@ -53,9 +54,8 @@ class Slots:
         self.confinement = await find_confinement(self.directory, 60900, sandbox=True)
         self.user_agent = await read_user_agent(self.executable)
 
-    async def open(self, url: str, name: str = "hostile") -> Slot:
-        """A browser on this site, closed with the test."""
-        settings = SlotSettings(
+    def settings(self, url: str) -> SlotSettings:
+        return SlotSettings(
             executable=self.executable,
             confinement=self.confinement,
             user_agent=self.user_agent,
@@ -64,8 +64,16 @@ class Slots:
             launch_timeout=timedelta(seconds=30),
             http=self._http,
         )
+
+    async def attach(self, url: str, name: str, mark: BrowserMark) -> Slot | None:
+        """A browser that is there already."""
+        permit, profile = self._starts.occupy(), Profile(self.directory, name)
+        return await Slot.attach(self.settings(url), self.driver, profile, permit, mark)
+
+    async def open(self, url: str, name: str = "hostile") -> Slot:
+        """A browser on this site, closed with the test."""
         permit = self._starts.occupy()
-        slot = await Slot.open(settings, self.driver, Profile(self.directory, name), permit, None)
+        slot = await Slot.open(self.settings(url), self.driver, Profile(self.directory, name), permit, None)
         self._stack.push_async_callback(slot.kill)
         return slot
 
@@ -155,6 +163,17 @@ async def test_a_page_that_leaves_the_site_is_ended(slots: Slots, program: str) 
         await until(lambda: slot.lost, "its browser is gone")
         assert slot.hostile is not None
         assert "left WhatsApp Web" in slot.hostile
+        assert not await slot.reattach()
+
+
+async def test_a_browser_that_an_earlier_pool_left_without_its_sandbox_is_ended(slots: Slots) -> None:
+    bare = Confinement(uid=slots.confinement.uid, mounted=slots.confinement.mounted, sandboxed=False)
+    browser = await spawn(slots, bare)
+    with HostileSite() as site:
+        attached = await slots.attach(site.url, "looked-at", browser.mark)
+    assert attached is None
+    await until(lambda: not browser.is_alive, "it is gone")
+    await browser.kill()
 
 
 async def test_a_site_that_is_away_has_not_left(slots: Slots) -> None:
