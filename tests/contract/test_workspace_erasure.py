@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from storage.api_key_table import ApiKeys
 from storage.chats import Chat
 from storage.database import is_postgres, sqlite_path
 from storage.errors import NotFound
@@ -81,9 +82,10 @@ def assert_no_bytes_left(path: Path, workspace_id: str) -> None:
 def test_a_workspace_that_leaves_can_do_nothing_more(world: World) -> None:
     made = world.workspaces.create("Brief")
     erasure = WorkspaceErasure(world.database, world.registry, world.clock)
-    assert world.workspaces.authenticate(made.api_key) is not None
+    keys = ApiKeys(world.database, world.clock)
+    assert keys.authenticate(made.api_key) is not None
     erasure.begin(made.workspace.id)
-    assert world.workspaces.authenticate(made.api_key) is None
+    assert keys.authenticate(made.api_key) is None
     assert erasure.finish(made.workspace.id)
     with pytest.raises(NotFound):
         erasure.finish(made.workspace.id)

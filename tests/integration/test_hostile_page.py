@@ -20,6 +20,7 @@ from browser_pool.confinement import Confinement, find_confinement
 from browser_pool.driver import Driver
 from browser_pool.errors import LaunchFailed, PageUnreachable, SlotError
 from browser_pool.journal import BrowserMark
+from browser_pool.lookup_file import LookupFile
 from browser_pool.profile import Profile
 from browser_pool.sandbox_proof import missing_walls, must_be_sandboxed, prove_sandbox, renderers_of
 from browser_pool.slot import Slot, SlotSettings
@@ -61,6 +62,7 @@ class Slots:
             user_agent=self.user_agent,
             url=url + "/",
             more_hosts=(),
+            lookups=LookupFile(None),
             launch_timeout=timedelta(seconds=30),
             http=self._http,
         )
