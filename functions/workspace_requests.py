@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
 
-from functions.bodies import Body
+from functions.bodies import Body, without_null
 from functions.session_requests import Url
 from storage.duplicates import DuplicatePolicy
 from storage.page_settings import MOST_ORIGINS
@@ -33,6 +33,8 @@ class WorkspaceChange(Body):
 
     Lists are replaced whole. Forms of colours and origins are checked by `storage.page_settings`.
     """
+
+    model_config = ConfigDict(json_schema_extra=without_null("name", "duplicates", "allowed_origins"))
 
     name: Name | None = None
     duplicates: Annotated[str, AfterValidator(_duplicates)] | None = None

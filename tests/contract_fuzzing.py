@@ -78,6 +78,19 @@ def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
         _make_believable(case)
 
 
+BELIEVABLE: dict[str, dict[str, Any]] = {
+    "/api/workspace": {
+        "name": "Toko",
+        "duplicates": "replace",
+        "accent_color": "#0a7a55",
+        "logo_url": None,
+        "allowed_origins": ["https://app.example.com"],
+    },
+    "/api/keys": {"name": "dashboard", "scopes": ["read"], "expires_at": "2999-01-01T00:00:00Z"},
+}
+"""Path to values that fit where the schema cannot say what fits."""
+
+
 def _point_home(body: dict[str, Any]) -> None:
     """Nobody else's machine is called, whatever else is wrong with this heartbeat."""
     url = body.get("url")
@@ -100,12 +113,15 @@ def _make_believable(case: Any) -> None:
     for name, good in (("return_url", "https://example.com/"), ("proxy", "http://proxy.example:8080")):
         if isinstance(body.get(name), str) and not _is_address(body[name]):
             body[name] = good  # brackets around no IPv6 address, or port 99999
+    for name, good in BELIEVABLE.get(case.path, {}).items():
+        if body.get(name) is not None:
+            body[name] = good
     if case.path == "/api/webhooks":
         body.pop("session_id", None)
     if isinstance(body.get("headers"), dict):
         values = ["x" if value == MASK else value for value in body["headers"].values()]
         body["headers"] = {f"X-{index}": value for index, value in enumerate(values)}
-    for name in ("phone", "phone_number"):
+    for name in ("phone", "phone_number", "expected_phone"):
         if isinstance(body.get(name), str):
             body[name] = _phone(body[name])
 

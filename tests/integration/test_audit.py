@@ -58,14 +58,14 @@ def test_what_was_refused_or_failed_is_told_as_well(backend: Backend, pool: Fake
     backend.post("/api/sessions", json={"start": "yes"})
     backend.post(f"/api/sessions/{session_id}/hibernate")
     backend.delete("/api/sessions/01JD3Z0V5M8Q4T2X9Y7W6R1K0B")
-    pool.refusal = (500, {"code": "broken", "detail": "no"})
+    pool.refusal = (500, {"code": "page_broken", "detail": "no"})
     backend.post(f"/api/sessions/{session_id}/pairing-code", json={"phone": "+6281234567890"})
     assert actions(backend) == [
         ("sessions.create", "done", None),
         ("sessions.create", "refused", "invalid_request"),
         ("sessions.hibernate", "refused", "not_connected"),
         ("sessions.delete", "refused", "session_not_found"),
-        ("sessions.pairing_code", "failed", "broken"),
+        ("sessions.pairing_code", "failed", "page_broken"),
     ]
 
 
