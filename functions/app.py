@@ -39,6 +39,7 @@ from functions.node_routes import node_routes
 from functions.ops_login import OpsLogin
 from functions.ops_routes import ops_routes, show_login
 from functions.pages import pages_blueprint
+from functions.placer import Placer
 from functions.pool_client import PoolClient
 from functions.problems import answer_with_problems
 from functions.request_log import log_requests
@@ -83,22 +84,23 @@ def make_services(config: FunctionsConfig, clock: Clock) -> Services:
     audit = AuditLog(database, clock)
     metrics = open_metrics(config.metrics_token)
     intake = EventIntake(database, registry, devices, audit, metrics)
+    placer = Placer(registry, nodes, config.lease_ttl, config.placement)
     sessions = Sessions(
         database=database,
         registry=registry,
         intake=intake,
         workspaces=workspaces,
         nodes=nodes,
+        placer=placer,
         pool=pool,
         links=links,
         clock=clock,
-        lease_ttl=config.lease_ttl,
     )
     node_reports = NodeReports(
-        database=database,
         registry=registry,
         intake=intake,
         nodes=nodes,
+        placer=placer,
         clock=clock,
         lease_ttl=config.lease_ttl,
     )

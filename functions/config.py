@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from functions.client_address import Network, read_networks
 from functions.limits import LimitSettings
+from functions.placement import Strategy
 from functions.retry_schedule import SCHEDULE
 from storage.database import check_database_url, sqlite_url
 from storage.errors import ConfigError
@@ -56,7 +57,9 @@ class FunctionsConfig:
     link_ttl: timedelta
     """LINK_TTL_SECONDS, one hour: how long a hosted page can start or pair; a restart renews it."""
     lease_ttl: timedelta
-    """LEASE_TTL_SECONDS, 15: a node that was silent for so long is given no new session."""
+    """LEASE_TTL_SECONDS, 15: a node that was silent for so long loses its sessions to others."""
+    placement: Strategy
+    """PLACEMENT, least_loaded: which node gets a session; the names are those of `placement.Strategy`."""
     webhook_retry: tuple[timedelta, ...]
     """WEBHOOK_RETRY_SECONDS, as in `retry_schedule`: the pauses after failed attempts of a webhook."""
     webhook_allow_hosts: frozenset[str]
@@ -105,6 +108,7 @@ class FunctionsConfig:
             tls=PrivateTls.from_env(environ, read.problems),
             link_ttl=timedelta(seconds=read.number("LINK_TTL_SECONDS", default=3600, least=1)),
             lease_ttl=timedelta(seconds=read.number("LEASE_TTL_SECONDS", default=15, least=1)),
+            placement=Strategy(read.choice("PLACEMENT", default=Strategy.LEAST_LOADED, of=list(Strategy))),
             webhook_retry=read.pauses("WEBHOOK_RETRY_SECONDS", default=SCHEDULE),
             webhook_allow_hosts=read.hosts("WEBHOOK_ALLOW_HOSTS"),
             metrics_token=read.optional_secret("METRICS_TOKEN"),
@@ -195,6 +199,13 @@ class _Reader:
                 f"{name} must be addresses or networks such as 10.0.0.0/8, with commas between, got {part!r}"
             )
         return tuple(networks)
+
+    def choice(self, name: str, *, default: str, of: Sequence[str]) -> str:
+        value = self._environ.get(name) or default
+        if value not in of:
+            self.problems.append(f"{name} must be one of {', '.join(of)}, got {value!r:.40}")
+            return default
+        return value
 
     def pauses(self, name: str, *, default: tuple[timedelta, ...]) -> tuple[timedelta, ...]:
         text = self._environ.get(name)

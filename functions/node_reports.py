@@ -10,21 +10,18 @@ import logging
 from datetime import timedelta
 
 from functions.event_intake import EventIntake
+from functions.placer import Placer
 from functions.specs import spec_of
 from storage.clock import Clock
-from storage.database import Database
 from storage.event_log import Outcome
 from storage.events import NodeEvent
 from storage.models import ENDED, SessionStatus, Wanted
 from storage.node_protocol import Heartbeat, HeartbeatAnswer
-from storage.nodes import Nodes
+from storage.nodes import Node, Nodes
 from storage.registry import Registry
 from storage.sessions import Session
 
 log = logging.getLogger(__name__)
-
-PLACED_PER_HEARTBEAT = 20
-"""Sessions without a node are spread over heartbeats and nodes rather than given to whoever reports first."""
 
 DEVICE_REMOVAL_PATIENCE = timedelta(days=1)
 """How long an ended link's login is kept on disk only to log its device out. A machine that was away is back
@@ -38,17 +35,17 @@ class NodeReports:
     def __init__(
         self,
         *,
-        database: Database,
         registry: Registry,
         intake: EventIntake,
         nodes: Nodes,
+        placer: Placer,
         clock: Clock,
         lease_ttl: timedelta,
     ) -> None:
-        self._database = database
         self._registry = registry
         self._intake = intake
         self._nodes = nodes
+        self._placer = placer
         self._clock = clock
         self._lease_ttl = lease_ttl
 
@@ -57,47 +54,74 @@ class NodeReports:
         return self._intake.take(node_id, events)
 
     def heartbeat(self, heartbeat: Heartbeat) -> HeartbeatAnswer:
-        """Renew the node's lease; say what it should run."""
+        """Renew the node's lease; say what it should run. What follows from it is done step by step: a step
+        that fails is done by the next heartbeat."""
         running = {held.id for held in heartbeat.sessions}
         reported = sorted(running | set(heartbeat.profiles))
-        with self._database.transaction():
-            self._nodes.report(heartbeat)
-            if not heartbeat.draining:
-                self._place(heartbeat.node_id)
-            sessions = self._registry.sessions.for_node(heartbeat.node_id, reported)
-            answer = HeartbeatAnswer(
-                lease_ttl_seconds=self._lease_ttl.total_seconds(), run=[], close=[], log_out=[], erase=[]
-            )
-            for session in sessions:
-                self._add_wish(answer, heartbeat, session, session.id in running, session.id in reported)
+        alone = self._nodes.report(heartbeat, self._lease_ttl)
+        self._placer.take_over()
+        self._placer.place_waiting()
+        node = self._nodes.get(heartbeat.node_id)
+        answer = HeartbeatAnswer(
+            lease_ttl_seconds=self._lease_ttl.total_seconds(),
+            run=[],
+            close=[],
+            log_out=[],
+            erase=[],
+            alone=alone,
+        )
+        for session in self._registry.sessions.for_node(heartbeat.node_id, reported):
+            self._add_wish(answer, node, heartbeat, session, session.id in running, session.id in reported)
         return answer
 
-    def _place(self, node_id: str) -> None:
-        for session in self._registry.sessions.unplaced(PLACED_PER_HEARTBEAT):
-            self._registry.place(session.id, node_id)
-            log.info("session_placed", extra={"session_id": session.id, "node_id": node_id})
-
     def _add_wish(
-        self, answer: HeartbeatAnswer, node: Heartbeat, session: Session, running: bool, reported: bool
+        self,
+        answer: HeartbeatAnswer,
+        node: Node,
+        heartbeat: Heartbeat,
+        session: Session,
+        running: bool,
+        reported: bool,
     ) -> None:
         """What this node should do about one session, if anything."""
         if session.wanted is Wanted.ERASED:
-            if reported or (session.snapshot_id is not None and session.id not in node.erased):
+            if reported or (session.snapshot_id is not None and session.id not in heartbeat.erased):
                 answer.erase.append(session.id)
-            elif session.node_id == node.node_id:
+            elif session.node_id == node.id:
                 self._registry.mark_erased(session.id)
-        elif session.node_id != node.node_id:
+        elif session.node_id != node.id:
             if running:
-                answer.close.append(session.id)
+                (answer.close if session.node_id is None else answer.drop).append(session.id)
         elif session.wanted is Wanted.OPEN:
-            if node.draining and not running and session.status is SessionStatus.CREATED:
-                self._registry.unplace(session.id)  # it takes nothing new, so let another node have it
+            if node.leaving or session.moving_to is not None:
+                self._add_leaving(answer, node, heartbeat, session, running)
             else:
                 answer.run.append(spec_of(session))
         elif session.wanted is Wanted.LOGGED_OUT:
             self._add_log_out(answer, session, reported)
         elif running:
             answer.close.append(session.id)
+
+    def _add_leaving(
+        self, answer: HeartbeatAnswer, node: Node, heartbeat: Heartbeat, session: Session, running: bool
+    ) -> None:
+        """One that should go elsewhere. A linked one is saved and closed here before it is opened there."""
+        home = self._placer.next_home(session, node)
+        if home is None:
+            if node.draining and not running and session.status is SessionStatus.CREATED:
+                self._registry.unplace(session.id)  # it takes nothing new, so let another node have it
+            else:
+                answer.run.append(spec_of(session))
+        elif session.linked and session.id not in heartbeat.handed_over:
+            answer.hand_over.append(session.id)
+        else:
+            self._registry.give(session.id, node.id, home.id)
+            if running:
+                answer.drop.append(session.id)
+            log.info(
+                "session_moved_on",
+                extra={"session_id": session.id, "from_node": node.id, "node_id": home.id},
+            )
 
     def _add_log_out(self, answer: HeartbeatAnswer, session: Session, reported: bool) -> None:
         """No event can say of an ended session that its device is gone; that its profile is, does."""

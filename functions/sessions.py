@@ -9,12 +9,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import timedelta
 
 from functions.event_intake import EventIntake
 from functions.links import Links
 from functions.phone_numbers import normalise
-from functions.placement import choose_node
+from functions.placer import Placer
 from functions.pool_client import PoolClient
 from functions.session_requests import NewSession
 from functions.specs import spec_of
@@ -33,6 +32,9 @@ from storage.sessions import Session
 from storage.workspaces import Workspace, Workspaces
 
 log = logging.getLogger(__name__)
+
+NODES_TRIED = 3
+"""For one start. Each that hangs costs a timeout, and the next callers none."""
 
 RESTARTABLE = ENDED - FINAL
 _BEFORE_QR = frozenset({SessionStatus.CREATED, SessionStatus.QUEUED, SessionStatus.STARTING})
@@ -64,10 +66,10 @@ class Sessions:
         intake: EventIntake,
         workspaces: Workspaces,
         nodes: Nodes,
+        placer: Placer,
         pool: PoolClient,
         links: Links,
         clock: Clock,
-        lease_ttl: timedelta,
     ) -> None:
         self._database = database
         self._registry = registry
@@ -77,8 +79,8 @@ class Sessions:
         self._pool = pool
         self._links = links
         self._clock = clock
-        self._lease_ttl = lease_ttl
         self._quotas = QuotaTable(database)
+        self._placer = placer
 
     def create(
         self, workspace: Workspace, wanted: NewSession, idempotency: IdempotencyKey | None = None
@@ -249,7 +251,7 @@ class Sessions:
             return (
                 session.node_id
             )  # its login lies on that machine's disk; anywhere else it would seem logged out
-        node = choose_node(self._nodes.all(), session, self._clock.now(), self._lease_ttl)
+        node = self._placer.choose(session)
         return None if node is None else node.id
 
     def _restart(
@@ -275,15 +277,27 @@ class Sessions:
         if session.node_id is None:
             log.warning("no_live_node", extra={"session_id": session.id})
             return session, False
-        reached = self._tell(session, lambda url: self._pool.run(url, spec_of(session)))
-        return self._registry.sessions.get(session.id), reached
+        tried: frozenset[str] = frozenset()
+        while not self._tell(session, lambda url, session=session: self._pool.run(url, spec_of(session))):  # type: ignore[misc]
+            assert session.node_id is not None
+            tried |= {session.node_id}
+            node = (
+                None if session.linked or len(tried) >= NODES_TRIED else self._placer.choose(session, tried)
+            )
+            if node is None:
+                return self._registry.sessions.get(session.id), False
+            # what the first one did of it, if anything, is stale now, and its next heartbeat ends it
+            session = self._registry.give(session.id, session.node_id, node.id)
+            if session.node_id != node.id:
+                return session, False
+        return self._registry.sessions.get(session.id), True
 
     def _tell(self, session: Session, call: Callable[[str], list[NodeEvent]]) -> bool:
         """Call the node about a wish that is stored already."""
         if session.node_id is None or session.node_url is None:
             return False
         try:
-            events = call(session.node_url)
+            events = self._call(session, call)
         except (PoolUnreachable, PoolRefused) as error:
             log.warning(
                 "wish_left_to_heartbeat",
@@ -297,7 +311,26 @@ class Sessions:
         """Call the node for something that only it can answer. Raises PoolUnreachable, PoolRefused."""
         if session.node_url is None:
             raise PoolUnreachable("no machine is free to hold this session yet; try again in a moment")
-        return call(session.node_url)
+        return self._call(session, call)
+
+    def _call(self, session: Session, call: Callable[[str], list[NodeEvent]]) -> list[NodeEvent]:
+        """Through the node's breaker, which all processes share: a sick one costs one timeout."""
+        assert session.node_id is not None
+        assert session.node_url is not None
+        if not self._nodes.may_be_called(session.node_id):
+            raise PoolUnreachable(
+                "the machine that holds this session did not answer lately; try again in a moment"
+            )
+        try:
+            events = call(session.node_url)
+        except PoolUnreachable:
+            self._nodes.failed(session.node_id)
+            raise
+        except PoolRefused:
+            self._nodes.answered(session.node_id)
+            raise
+        self._nodes.answered(session.node_id)
+        return events
 
     def _apply(self, node_id: str | None, events: list[NodeEvent]) -> None:
         """Apply what an answer carried; the relay brings the same events again and finds them applied."""

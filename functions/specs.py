@@ -26,6 +26,7 @@ def spec_of(session: Session) -> SessionSpec:
         proxy=session.proxy,
         locale=session.locale,
         snapshot_id=session.snapshot_id,
+        owned_since=session.owned_since,
         record=_record(session),
     )
 

@@ -19,6 +19,7 @@ import click
 from storage.cli_audit import audit, operator_did
 from storage.cli_erase import erase_workspace
 from storage.cli_keys import keys
+from storage.cli_nodes import move_session, nodes
 from storage.cli_output import as_json, print_rows
 from storage.cli_quotas import QUOTA, QUOTA_NAMES, change_quotas, quota_row
 from storage.cli_registry import open_registry
@@ -282,10 +283,12 @@ def list_sessions(workspace_id: str | None, limit: int, as_json: bool) -> None:
     )
 
 
+cli.add_command(nodes)
 cli.add_command(registry)
 cli.add_command(keys)
 cli.add_command(audit)
 sessions.add_command(show_session)
+sessions.add_command(move_session)
 cli.add_command(snapshots)
 
 

@@ -117,12 +117,24 @@ def after_placement(session: Session, node_id: str | None) -> Session:
     return _owned(replace(session, version=session.version + 1), node_id)
 
 
+def after_node_lost(session: Session, node_id: str, now: datetime) -> Session:
+    """Another node takes over from one that is lost; what was connected is reconnecting until it is there."""
+    lost = None
+    if session.status is SessionStatus.CONNECTED:
+        reason = {"reason_code": ReasonCode.NODE_LOST.value}
+        lost = _move(session, EventType.SESSION_DISCONNECTED, reason, now)
+    return _owned(lost or replace(session, version=session.version + 1), node_id)
+
+
 def _owned(session: Session, node_id: str | None) -> Session:
+    moved = None not in (node_id, session.node_id) and node_id != session.node_id
     return replace(
         session,
         generation=session.generation + 1,
         last_seq=0,
         node_id=node_id,
+        owned_since=session.generation + 1 if moved else session.owned_since,
+        moving_to=None,
         node_url=None,
         node_index=None,
     )

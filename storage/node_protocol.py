@@ -16,6 +16,10 @@ LARGEST_COUNT = 2**31
 """No machine has that many of anything that is counted here."""
 
 
+_ALWAYS = frozenset({"close", "log_out", "erase"})
+"""Lists that every version of the functions sends."""
+
+
 def _get(raw: Mapping[str, Any], name: str, *kinds: type) -> Any:
     value = raw.get(name)
     if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
@@ -51,6 +55,8 @@ class SessionSpec:
     locale: str | None = None
     snapshot_id: str | None = None
     """The newest snapshot that the registry knows of: a store that holds none is not believed then."""
+    owned_since: int = 0
+    """A login on this disk of a smaller generation was used elsewhere since: a snapshot is newer."""
     record: Mapping[str, Any] = field(default_factory=dict)
     """What the functions want back from a snapshot when the registry is lost. Opaque to the node."""
 
@@ -75,6 +81,7 @@ class SessionSpec:
             proxy=_get(raw, "proxy", str, none),
             locale=_get(raw, "locale", str, none),
             snapshot_id=_get(raw, "snapshot_id", str, none),
+            owned_since=_get(raw, "owned_since", int) if "owned_since" in raw else 0,
             record=_get(raw, "record", dict, none) or {} if "record" in raw else {},
         )
 
@@ -109,6 +116,12 @@ class Heartbeat:
     """Session ids of which nothing is left: no browser, no profile, no snapshot."""
     sandbox: bool | None = None
     """Whether Chromium's sandbox is on; null from a node that does not say."""
+    room: int | None = None
+    """How many more sessions its memory holds; null from a node that does not say."""
+    leased: bool = False
+    """It will stop trusting itself when its lease runs out. Only from such a node anything is taken."""
+    handed_over: list[str] = field(default_factory=list)
+    """Session ids that were to be handed over, and are saved and closed."""
 
     def to_wire(self) -> dict[str, Any]:
         return asdict(self)
@@ -136,6 +149,9 @@ class Heartbeat:
         erased = raw.get("erased", [])
         if not isinstance(erased, list) or not all(isinstance(element, str) for element in erased):
             raise BadMessage("field 'erased' must hold session ids")
+        handed_over = raw.get("handed_over", [])
+        if not isinstance(handed_over, list) or not all(isinstance(element, str) for element in handed_over):
+            raise BadMessage("field 'handed_over' must hold session ids")
         url = _get(raw, "url", str)
         if not url.startswith(("http://", "https://")):
             raise BadMessage("field 'url' must be the http address of the node's control API")
@@ -152,6 +168,9 @@ class Heartbeat:
             profiles=profiles,
             erased=erased,
             sandbox=_get(raw, "sandbox", bool, type(None)),
+            room=None if raw.get("room") is None else _count(raw, "room"),
+            leased=_get(raw, "leased", bool) if "leased" in raw else False,
+            handed_over=handed_over,
         )
 
 
@@ -168,6 +187,13 @@ class HeartbeatAnswer:
     """Remove the device from the account, then close."""
     erase: list[str]
     """Remove the device, close, and destroy the profile."""
+    alone: bool = False
+    """Nobody else could take these sessions, and nobody will before this node has said that it knows
+    otherwise: it need not stop trusting itself when its lease runs out."""
+    drop: list[str] = field(default_factory=list)
+    """Another node has them: end the browser at once and put the profile aside."""
+    hand_over: list[str] = field(default_factory=list)
+    """Save, close, and say so: another node will have them."""
 
     def to_wire(self) -> dict[str, Any]:
         return asdict(self)
@@ -178,12 +204,13 @@ class HeartbeatAnswer:
         if not isinstance(raw, dict):
             raise BadMessage("a heartbeat answer is a JSON object")
         lists: dict[str, list[str]] = {}
-        for name in ("close", "log_out", "erase"):
-            lists[name] = _get(raw, name, list)
+        for name in ("close", "log_out", "erase", "drop", "hand_over"):
+            lists[name] = _get(raw, name, list) if name in raw or name in _ALWAYS else []
             if not all(isinstance(element, str) for element in lists[name]):
                 raise BadMessage(f"field {name!r} must hold session ids")
         return cls(
             lease_ttl_seconds=float(_get(raw, "lease_ttl_seconds", int, float)),
             run=[SessionSpec.from_wire(element) for element in _get(raw, "run", list)],
+            alone=_get(raw, "alone", bool) if "alone" in raw else False,
             **lists,
         )

@@ -33,11 +33,12 @@ from storage.lifecycle import (
     after_link_replaced,
     after_link_revoked,
     after_logout_wish,
+    after_node_lost,
     after_placement,
     after_restart,
     after_wrong_number,
 )
-from storage.models import ENDED, FINAL, LINKED, SessionStatus, Wanted
+from storage.models import ENDED, FINAL, LINKED, ReasonCode, SessionStatus, Wanted
 from storage.same_account import same_account
 from storage.session_table import SessionTable
 from storage.sessions import Session
@@ -159,6 +160,44 @@ class Registry:
             lambda session: after_placement(session, node_id) if session.node_id is None else session,
             why="placed",
         )
+
+    def take_over(
+        self, session_id: str, lost_id: str, node_id: str, is_lost: Callable[[], bool]
+    ) -> Session | None:
+        """Give a session of a lost node to another; None when it, or its node, is no longer what it was.
+
+        A connected one is reconnecting from here on, and its workspace is told why.
+        """
+        with self._database.transaction():
+            self.sessions.hold([session_id])
+            session = self.sessions.find(session_id)
+            if session is None or session.node_id != lost_id or not session.started or not is_lost():
+                return None
+            after = after_node_lost(session, node_id, self._clock.now())
+            self.sessions.save(session, after, why="node_lost")
+            if after.status is not session.status:
+                reason = {"reason_code": ReasonCode.NODE_LOST.value}
+                event = self._events.record_own(session, EventType.SESSION_DISCONNECTED, reason)
+                self._announce(after, event)
+            return after
+
+    def give(self, session_id: str, from_id: str, node_id: str) -> Session:
+        """Another node than this one; no change when it has gone elsewhere already. Raises NotFound."""
+        return self._change(
+            session_id,
+            lambda session: after_placement(session, node_id) if session.node_id == from_id else session,
+            why="given",
+        )
+
+    def want_on(self, session_id: str, node_id: str | None) -> Session:
+        """The operator wants it on this node; its own hands it over. Raises NotFound, Conflict."""
+
+        def move(session: Session) -> Session:
+            if not session.started:
+                raise Conflict(f"session {session.id} has no browser; it is {session.status}", "not_started")
+            return replace(session, moving_to=node_id, version=session.version + 1)
+
+        return self._change(session_id, move, why="move_requested")
 
     def unplace(self, session_id: str) -> Session:
         """Take a session that has not begun from a node that will not begin it. Raises NotFound."""

@@ -105,6 +105,11 @@ class SessionTable:
         """Sessions that this one's link ended, or itself, while they are still logged in."""
         return [Session.from_row(row) for row in self._database.all("devices_to_remove", arrived=arrived_id)]
 
+    def open_of_node(self, node_id: str, limit: int) -> list[Session]:
+        """Sessions of a node that want a browser, linked ones first."""
+        rows = self._database.all("open_sessions_of_node", node_id=node_id, limit=limit)
+        return [Session.from_row(row) for row in rows]
+
     def unplaced(self, limit: int) -> list[Session]:
         """Sessions that want a browser and have no node, oldest first."""
         return [Session.from_row(row) for row in self._database.all("unplaced_sessions", limit=limit)]

@@ -50,6 +50,10 @@ class Session:
     last_seq: int = 0
     """The last event of this generation that was looked at; smaller ones come too late."""
     node_id: str | None = None
+    owned_since: int = 0
+    """The generation with which its node got it from another one."""
+    moving_to: str | None = None
+    """The node on which the operator wants it."""
     fresh: bool = False
     """The login in the profile is known to be dead: the next start forgets it."""
 

@@ -95,7 +95,8 @@ INSERT INTO sessions (
     phone_number, display_name, platform, is_primary, connected_at,
     qr_generation_ms, launch_ms, load_ms, retrieval_ms, phone_extraction_ms,
     snapshot_id, snapshot_saved_at, snapshot_verified_at, snapshot_size_bytes,
-    link_seq, link_token_hash, link_expires_at, link_browser_sha256, link_revoked_at, deleted_at, erased_at)
+    link_seq, link_token_hash, link_expires_at, link_browser_sha256, link_revoked_at, deleted_at, erased_at,
+    owned_since, moving_to)
 VALUES (
     :id, :workspace_id, :created_at, :last_activity_at,
     :reference, :metadata, :keep_alive, :region, :proxy, :locale, :return_url, :webhook_url, :requested_phone,
@@ -106,7 +107,8 @@ VALUES (
     :phone_number, :display_name, :platform, :is_primary, :connected_at,
     :qr_generation_ms, :launch_ms, :load_ms, :retrieval_ms, :phone_extraction_ms,
     :snapshot_id, :snapshot_saved_at, :snapshot_verified_at, :snapshot_size_bytes,
-    :link_seq, :link_token_hash, :link_expires_at, :link_browser_sha256, :link_revoked_at, :deleted_at, :erased_at);
+    :link_seq, :link_token_hash, :link_expires_at, :link_browser_sha256, :link_revoked_at, :deleted_at, :erased_at,
+    :owned_since, :moving_to);
 
 -- name: save_session
 -- A session after a change; no row when somebody changed it since :read_version and :read_last_seq were read.
@@ -131,7 +133,7 @@ UPDATE sessions SET
     snapshot_verified_at = :snapshot_verified_at, snapshot_size_bytes = :snapshot_size_bytes,
     link_seq = :link_seq, link_token_hash = :link_token_hash, link_expires_at = :link_expires_at,
     link_browser_sha256 = :link_browser_sha256, link_revoked_at = :link_revoked_at,
-    deleted_at = :deleted_at, erased_at = :erased_at
+    deleted_at = :deleted_at, erased_at = :erased_at, owned_since = :owned_since, moving_to = :moving_to
 WHERE id = :id AND version = :read_version AND last_seq = :read_last_seq;
 
 -- name: bind_link
@@ -356,17 +358,18 @@ WHERE workspace_id = :workspace_id AND revoked_at IS NULL AND (expires_at IS NUL
 
 -- name: upsert_node
 -- What a node says of itself; the first time it gets the smallest free index.
-INSERT INTO nodes (id, instance_index, url, region, capacity, live, warm, queued, draining, sandbox,
-                   first_seen_at, last_seen_at)
+INSERT INTO nodes (id, instance_index, url, region, capacity, live, warm, queued, draining, sandbox, room,
+                   leased, first_seen_at, last_seen_at)
 VALUES (:id,
         (SELECT coalesce(min(candidate), 0) FROM (
             SELECT 0 AS candidate UNION ALL SELECT instance_index + 1 FROM nodes) AS candidates
          WHERE candidate NOT IN (SELECT instance_index FROM nodes)),
-        :url, :region, :capacity, :live, :warm, :queued, :draining, :sandbox, :now, :now)
+        :url, :region, :capacity, :live, :warm, :queued, :draining, :sandbox, :room,
+        :leased, :now, :now)
 ON CONFLICT (id) DO UPDATE SET
     url = excluded.url, region = excluded.region, capacity = excluded.capacity, live = excluded.live,
     warm = excluded.warm, queued = excluded.queued, draining = excluded.draining, sandbox = excluded.sandbox,
-    last_seen_at = excluded.last_seen_at;
+    room = excluded.room, leased = excluded.leased, lost = 0, last_seen_at = excluded.last_seen_at;
 
 -- name: nodes
 -- Every node that ever reported.
@@ -375,6 +378,60 @@ SELECT * FROM nodes ORDER BY instance_index;
 -- name: node_by_id
 -- One node.
 SELECT * FROM nodes WHERE id = :id;
+
+-- name: registry_now
+-- The one clock by which leases are judged. On a server it is the server's, whatever machine asks.
+SELECT :now AS now;
+-- postgres
+SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS now;
+
+-- name: other_live_nodes
+-- Whether anybody else could take over this node's sessions.
+SELECT count(*) AS others FROM nodes WHERE id <> :id AND last_seen_at > :oldest;
+
+-- name: lost_nodes
+-- Nodes whose lease has run out, or that the operator gave up, and that have sessions that want a browser.
+SELECT * FROM nodes
+WHERE ((leased = 1 AND last_seen_at <= :oldest) OR lost = 1)
+  AND EXISTS (SELECT 1 FROM sessions s WHERE s.node_id = nodes.id AND s.wanted = 'open');
+
+-- name: hold_node
+-- Nobody renews or takes from this node until the transaction ends.
+SELECT * FROM nodes WHERE id = :id;
+-- postgres
+SELECT * FROM nodes WHERE id = :id FOR NO KEY UPDATE;
+
+-- name: open_sessions_of_node
+-- What a lost or drained node has to give away, linked ones first.
+SELECT s.*, n.url AS node_url, n.instance_index AS node_index
+FROM sessions s LEFT JOIN nodes n ON n.id = s.node_id
+WHERE s.node_id = :node_id AND s.wanted = 'open'
+ORDER BY s.connected_at IS NULL, s.id
+LIMIT :limit;
+
+-- name: sessions_per_node
+-- How a workspace's sessions are spread.
+SELECT node_id, count(*) AS sessions FROM sessions
+WHERE workspace_id = :workspace_id AND wanted = 'open' AND node_id IS NOT NULL
+GROUP BY node_id;
+
+-- name: mark_node
+-- What the operator wants of a node. Null leaves a flag as it is.
+UPDATE nodes SET cordoned = coalesce(:cordoned, cordoned), drained = coalesce(:drained, drained),
+    lost = coalesce(:lost, lost)
+WHERE id = :id;
+
+-- name: node_failed
+-- A call to it got no answer: nobody calls for a while, for longer each time.
+UPDATE nodes SET call_failures = call_failures + 1, avoid_until = :avoid_until WHERE id = :id;
+
+-- name: try_node_again
+-- The pause is over and somebody has to be first; no row when somebody else was.
+UPDATE nodes SET avoid_until = :avoid_until WHERE id = :id AND avoid_until <= :now;
+
+-- name: node_answered
+-- A node that answers is called by everybody.
+UPDATE nodes SET call_failures = 0, avoid_until = NULL WHERE id = :id;
 
 -- name: use_nonce
 -- Remember a nonce; no row when it was used before.

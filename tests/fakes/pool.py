@@ -54,6 +54,9 @@ class FakePool:
         """Answer every call with this problem."""
         self.capacity = 10
         self.draining = False
+        self.leased = True
+        """It stops by itself when its lease runs out."""
+        self.handed_over: list[str] = []
         self.held: dict[str, SessionSpec] = {}
         self.asleep: dict[str, SessionSpec] = {}
         """Hibernated: linked, without a browser."""
@@ -163,6 +166,8 @@ class FakePool:
             ],
             profiles=sorted(self.profiles),
             sandbox=True,
+            leased=self.leased,
+            handed_over=self.handed_over,
         )
 
     def heartbeat(self, send: Send) -> Any:

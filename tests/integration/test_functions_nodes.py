@@ -233,7 +233,7 @@ def test_a_node_is_told_to_close_what_belongs_to_another(
     session_id = backend.create()["id"]
     with FakePool(POOL_SECRET, "node-2") as other:
         other.held[session_id] = pool.held[session_id]
-        assert other.heartbeat(functions.send).get_json()["close"] == [session_id]
+        assert other.heartbeat(functions.send).get_json()["drop"] == [session_id]
 
 
 def test_sessions_that_the_registry_does_not_know_are_left_alone(

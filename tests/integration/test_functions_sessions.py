@@ -112,6 +112,7 @@ def test_the_spec_carries_what_the_backend_asked_for(backend: Backend, pool: Fak
                 "proxy": "http://user:pw@proxy.example:8080",
                 "locale": "pt-BR",
                 "snapshot_id": None,
+                "owned_since": 0,
                 "record": {"keep_alive": True, "locale": "pt-BR", "created_at": session["created_at"]},
             },
         )
@@ -303,7 +304,7 @@ def test_an_unlinked_session_starts_again_where_there_is_room(
         pool.heartbeat(functions.send)
         restarted = backend.post(f"/api/sessions/{session_id}/restart").get_json()
         assert (restarted["status"], restarted["node_id"]) == ("qr_scanning", "node-2")
-        assert pool.heartbeat(functions.send).get_json()["close"] == [session_id]
+        assert pool.heartbeat(functions.send).get_json()["drop"] == [session_id]
 
 
 def test_a_pairing_code_can_be_asked_for_beside_the_qr(backend: Backend, pool: FakePool) -> None:
