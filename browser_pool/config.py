@@ -103,8 +103,8 @@ class PoolConfig:
     heartbeat_every: timedelta
     """How often this node reports; a third of a lease or less."""
     on_stop: OnStop
-    """What SIGTERM does: close browsers, or keep them for the next process; drain closes, too, as long as
-    nodes cannot hand sessions over."""
+    """What SIGTERM does: close browsers, or keep them for the next process, or drain: hand every session to
+    another node first."""
     golden_profile: bool
     """New profiles start from the caches of a good one; off for a look at what a first visit does."""
     web_version: str | None

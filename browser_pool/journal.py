@@ -87,6 +87,23 @@ class Journal:
             ],
         )
 
+    def used(self, session_id: str) -> int:
+        """The newest generation under which the profile on this disk was used; 0 when that is not known."""
+        rows = list(self._db.query("select generation from used where session_id = ?", [session_id]))
+        return int(rows[0]["generation"]) if rows else 0
+
+    def use(self, session_id: str, generation: int) -> None:
+        """From now on it is used under this one."""
+        self._db.execute(
+            "insert into used (session_id, generation) values (?, ?)"
+            " on conflict (session_id) do update set generation = excluded.generation",
+            [session_id, generation],
+        )
+
+    def unuse(self, session_id: str) -> None:
+        """Its profile is gone."""
+        self._db.execute("delete from used where session_id = ?", [session_id])
+
     def forget(self, session_id: str) -> None:
         """This node no longer holds the session."""
         self._db.execute("delete from journal where session_id = ?", [session_id])

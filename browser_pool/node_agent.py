@@ -12,8 +12,11 @@ from urllib.parse import quote
 
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
+from browser_pool.lease import Lease
+from browser_pool.lease_guard import boot_seconds
 from browser_pool.pool import Pool
 from browser_pool.reconciler import Reconciler
+from browser_pool.room import room
 from browser_pool.start_queue import StartQueue
 from storage.clock import Clock
 from storage.errors import BadMessage
@@ -26,13 +29,14 @@ TIMEOUT = ClientTimeout(total=5, connect=2)
 
 
 class NodeAgent:
-    """An unreachable registry changes nothing here: what runs goes on running."""
+    """An unreachable registry changes nothing here; a lease that runs out meanwhile stops the browsers."""
 
     def __init__(
         self,
         http: ClientSession,
         pool: Pool,
         reconciler: Reconciler,
+        lease: Lease,
         starts: StartQueue,
         clock: Clock,
         *,
@@ -47,6 +51,7 @@ class NodeAgent:
         self._http = http
         self._pool = pool
         self._reconciler = reconciler
+        self._lease = lease
         self._starts = starts
         self._clock = clock
         self._tls = tls or True
@@ -82,11 +87,14 @@ class NodeAgent:
             sessions=pool.held(),
             profiles=pool.profiles(),
             erased=pool.erased,
+            room=room(),
+            leased=self._lease.leased,
+            handed_over=pool.handed_over,
         )
 
     async def beat(self) -> bool:
         """One heartbeat; False when it was not heard."""
-        asked_at = self._clock.monotonic()
+        asked_at, asked_at_boot = self._clock.monotonic(), boot_seconds()
         heartbeat = self.heartbeat()
         body = json.dumps(heartbeat.to_wire()).encode()
         headers = sign(self._secret, self._node_id, "POST", self._path, body, self._clock.now())
@@ -103,10 +111,17 @@ class NodeAgent:
             return self._say(f"{type(error).__name__}: {error}")
         self._say(None)
         self.heard_at = asked_at
+        await self._reconciler.drop(wishes.drop)
+        if wishes.alone:
+            self._lease.set_free()
+        else:
+            self._lease.renew(asked_at_boot, wishes.lease_ttl_seconds)
+        self._pool.forget_handed_over(set(heartbeat.handed_over) - set(wishes.hand_over))
         self._reconciler.reconcile(wishes, asked_at, heartbeat.erased)
         return True
 
     def _say(self, trouble: str | None) -> bool:
+        self._lease.check()
         if trouble is not None and self._well:
             log.warning("heartbeat_not_heard", extra={"why": trouble[:300]})
         if trouble is None and not self._well:

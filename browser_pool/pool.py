@@ -12,8 +12,8 @@ from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 
-from browser_pool.chromium import browsers_of, kill_group
-from browser_pool.errors import NotRunning, SlotError, SnapshotsOff, StoreAway
+from browser_pool.chromium import browsers_of, kill_group, process_started
+from browser_pool.errors import CaptureFailed, NotRunning, SlotError, SnapshotsOff, StoreAway
 from browser_pool.in_thread import in_thread
 from browser_pool.journal import JournalEntry
 from browser_pool.pool_db import transaction
@@ -45,6 +45,8 @@ class Pool:
         self._erased: set[str] = set()
         self._half_erased: set[str] = set()
         """Gone from this disk, while the object store has not yet confirmed that it holds nothing of them."""
+        self._handed_over: set[str] = set()
+        self._resumed = False
 
     # ---- what is
 
@@ -67,6 +69,8 @@ class Pool:
 
     def held(self) -> list[HeldSession]:
         """For the heartbeat."""
+        if not self._resumed:
+            return [_held(entry) for entry in self._shop.journal.entries() if not _is_warm(entry)]
         return [
             HeldSession(
                 id=runner.spec.id,
@@ -87,6 +91,11 @@ class Pool:
         """Session ids of which nothing is left anywhere, until the functions have heard of it."""
         return sorted(self._erased)
 
+    @property
+    def handed_over(self) -> list[str]:
+        """Session ids that are saved and closed for another node, until the functions have heard of it."""
+        return sorted(self._handed_over)
+
     def savable(self) -> list[Saved]:
         """Every linked session, awake or not, for the snapshotter."""
         sleepers = [SleepingSession(self._shop, entry) for entry in self._asleep.values()]
@@ -106,26 +115,49 @@ class Pool:
 
     async def ensure(self, spec: SessionSpec) -> None:
         """Run this session. A larger start_seq than the running one's means: start over."""
+        if not (self._resumed and self._shop.lease.valid):
+            raise NotRunning("this node does not know yet what is its own; try again in a moment")
         async with self._lock(spec.id):
+            await self._forget_outdated(spec)
             runner = self._runners.get(spec.id)
             if runner is not None:
                 if spec.generation < runner.spec.generation or spec.start_seq < runner.spec.start_seq:
                     return
                 if spec.start_seq == runner.spec.start_seq:
+                    self._shop.journal.use(spec.id, spec.generation)
                     runner.adopt(spec)
                     return
                 await self._put_away(runner)
             elif self._sleeps(spec):
+                self._shop.journal.use(spec.id, spec.generation)
                 return
             elif self.draining:
                 raise NotRunning("this node takes no new sessions: it is draining")
+            self._handed_over.discard(spec.id)
             if spec.fresh:
                 await in_thread(self._profile(spec.id).erase)
+            self._shop.journal.use(spec.id, spec.generation)
             if not await self._adopt_warm(spec):
                 status = SessionStatus.RECONNECTING if spec.linked else SessionStatus.CREATED
                 self._run(_new_entry(spec, status, spec.id))
             # the runner's first step tells its place in the queue; the answer to this call carries it
             await asyncio.sleep(0)
+
+    async def _forget_outdated(self, spec: SessionSpec) -> None:
+        """A login that was used elsewhere since it was used here is older than its snapshot: what is here is
+        put aside, and the snapshot takes its place."""
+        used, restorable = self._shop.journal.used(spec.id), self._shop.restorer is not None
+        profile = self._profile(spec.id)
+        if not spec.linked or used >= spec.owned_since or spec.snapshot_id is None or not restorable:
+            return
+        runner = self._runners.get(spec.id)
+        if runner is not None:
+            profile = Profile(self._shop.data_dir, spec.id, runner.profile_name)
+            await self._put_away(runner, in_order=False)
+        self._asleep.pop(spec.id, None)
+        if profile.exists:
+            log.warning("outdated_login_put_aside", extra={"session_id": spec.id, "generation": used})
+            await in_thread(profile.put_aside)
 
     def _sleeps(self, spec: SessionSpec) -> bool:
         """Hibernated, and nobody asked for a restart since: nothing to do. Otherwise it sleeps no more."""
@@ -211,6 +243,44 @@ class Pool:
             self._asleep.pop(session_id, None)
             self._shop.journal.forget(session_id)
 
+    async def drop(self, session_id: str) -> None:
+        """Another node has it: end the browser at once, and keep the profile until somebody asks for it."""
+        mark = next((one.browser for one in self._shop.journal.entries() if one.spec.id == session_id), None)
+        if mark is not None and process_started(mark.pid) == mark.started:
+            kill_group(mark.pid)  # before anything that may have to wait
+        async with self._lock(session_id):
+            runner = self._runners.get(session_id)
+            if runner is not None:
+                await self._put_away(runner, in_order=False)
+            self._asleep.pop(session_id, None)
+            self._shop.journal.forget(session_id)
+            log.warning("session_dropped", extra={"session_id": session_id})
+
+    async def hand_over(self, session_id: str) -> None:
+        """Close the browser and save its login, so that another node can go on with it. Raises NotRunning."""
+        snapshotter = self._shop.snapshotter
+        if snapshotter is None:
+            raise NotRunning(f"session {session_id} cannot be handed over: snapshots are off on this node")
+        async with self._lock(session_id):
+            runner, entry = self._runners.get(session_id), self._asleep.get(session_id)
+            if runner is not None:
+                entry = await runner.close()
+                self._runners.pop(session_id, None)
+            if entry is None:
+                self._handed_over.add(session_id)
+                return  # there is nothing here that another node could not have
+            try:
+                if self._profile(session_id).exists or runner is not None:
+                    await snapshotter.save(SleepingSession(self._shop, entry))
+            except (StoreError, SnapshotError, CaptureFailed) as error:
+                if runner is not None:
+                    self._run(entry)
+                raise NotRunning(f"session {session_id} stays, it could not be saved: {error}") from error
+            self._asleep.pop(session_id, None)
+            self._shop.journal.forget(session_id)
+            self._handed_over.add(session_id)
+            log.info("session_handed_over", extra={"session_id": session_id})
+
     async def log_out(self, session_id: str) -> None:
         """Remove the device from the account, waking it for that. Raises NotRunning, SlotError."""
         if session_id in self._asleep:
@@ -235,6 +305,7 @@ class Pool:
                 profile = Profile(self._shop.data_dir, session_id, runner.profile_name)
                 await self._put_away(runner, in_order=False)
             self._shop.journal.forget(session_id)
+            self._shop.journal.unuse(session_id)
             self._half_erased.add(session_id)
             await in_thread(profile.erase)
             await in_thread(profile.erase_aside)
@@ -264,6 +335,10 @@ class Pool:
         """The functions have heard of these."""
         self._erased.difference_update(told)
 
+    def forget_handed_over(self, told: Collection[str]) -> None:
+        """The functions have heard of these."""
+        self._handed_over.difference_update(told)
+
     def held_before(self, session_id: str, moment: float) -> bool:
         """This node has held the session since before this (monotonic) moment."""
         runner = self._runners.get(session_id)
@@ -272,7 +347,8 @@ class Pool:
     # ---- restart and stop
 
     async def resume(self) -> None:
-        """Take up what the journal holds: living browsers as they are, the others from their profiles."""
+        """Take up what the journal holds: living browsers as they are, the others from their profiles. Only
+        with a valid lease: what is here may be somebody else's by now."""
         entries = self._shop.journal.entries()
         known = {entry.browser.pid for entry in entries if entry.browser is not None}
         for pid, name in browsers_of(self._shop.data_dir).items():
@@ -285,12 +361,13 @@ class Pool:
             if name.startswith(WARM_PREFIX) and name not in held:
                 self._profile(name).erase()
         for entry in entries:
-            if entry.profile == entry.spec.id and entry.profile.startswith(WARM_PREFIX):
+            if _is_warm(entry):
                 self.warm.resume(entry)
             elif entry.status is SessionStatus.HIBERNATED and entry.browser is None:
                 self._asleep[entry.spec.id] = entry
             else:
                 self._run(entry)
+        self._resumed = True
         if entries:
             log.info("sessions_resumed", extra={"count": len(entries)})
 
@@ -327,6 +404,17 @@ class Pool:
 
     def _lock(self, session_id: str) -> asyncio.Lock:
         return self._changing.setdefault(session_id, asyncio.Lock())
+
+
+def _is_warm(entry: JournalEntry) -> bool:
+    return entry.profile == entry.spec.id and entry.profile.startswith(WARM_PREFIX)
+
+
+def _held(entry: JournalEntry) -> HeldSession:
+    spec = entry.spec
+    return HeldSession(
+        id=spec.id, generation=spec.generation, start_seq=spec.start_seq, status=entry.status.value
+    )
 
 
 def _new_entry(spec: SessionSpec, status: SessionStatus, profile: str) -> JournalEntry:

@@ -195,14 +195,18 @@ class Profile:
         A crash in between leaves either the old profile, or none and the old one aside: the next start
         restores again.
         """
+        self.put_aside()
+        self._parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        restored.rename(self.root)
+
+    def put_aside(self) -> None:
+        """Let there be no profile, and destroy none."""
         if self.root.exists():
             aside = self._parent.parent / ASIDE_DIR
             aside.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.root.rename(aside / f"{self.session_id}-{ULID()}")
             for old in sorted(aside.glob(f"{self.session_id}-*"))[:-ASIDE_KEPT]:
                 shutil.rmtree(old)
-        self._parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        restored.rename(self.root)
 
     def erase_aside(self) -> None:
         """Destroy what was put aside of this session."""

@@ -29,6 +29,8 @@ class Reconciler:
         erased sessions that the heartbeat named."""
         pool = self._pool
         pool.forget_erased(told)
+        for session_id in answer.hand_over:
+            self._begin(pool.hand_over(session_id), f"hand-over-{session_id}")
         for spec in answer.run:
             self._begin(pool.ensure(spec), f"ensure-{spec.id}")
         for session_id in answer.close:
@@ -39,6 +41,10 @@ class Reconciler:
                 self._begin(self._try_log_out(session_id), f"log-out-{session_id}")
         for session_id in answer.erase:
             self._begin(pool.erase(session_id, log_out=True), f"erase-{session_id}")
+
+    async def drop(self, session_ids: Collection[str]) -> None:
+        """End at once what others have; before this node trusts itself again."""
+        await asyncio.gather(*(self._logged(self._pool.drop(one), f"drop-{one}") for one in session_ids))
 
     async def _try_log_out(self, session_id: str) -> None:
         try:

@@ -24,6 +24,7 @@ from browser_pool.golden_keeper import GoldenKeeper
 from browser_pool.golden_profile import GoldenProfile
 from browser_pool.hibernator import Hibernator
 from browser_pool.journal import Journal
+from browser_pool.lease import Lease
 from browser_pool.lookup_file import LookupFile
 from browser_pool.loop_watch import watch_loop
 from browser_pool.memory_watch import MemoryWatch
@@ -59,6 +60,12 @@ log = logging.getLogger(__name__)
 
 FLUSH_DEADLINE_SECONDS = 5.0
 """At stop, for events that the functions have not taken yet; what is left stays in the outbox."""
+
+
+DRAIN_DEADLINE_SECONDS = 90.0
+"""At stop with ON_STOP=drain, for sessions that others take over; Kubernetes' own 30 s are to be raised.
+What is left is closed as with ON_STOP=close, and is taken over when the lease has run out."""
+DRAIN_LOOK_SECONDS = 0.2
 
 
 async def serve(config: PoolConfig, driver: Driver) -> None:
@@ -124,8 +131,12 @@ async def _compose(config: PoolConfig, driver: Driver, stack: AsyncExitStack) ->
             times=config.snapshot_times,
         )
         stack.push_async_callback(snapshotter.close)
+    lease = Lease.open(config.data_dir)
+    keep = config.on_stop is OnStop.KEEP
+    stack.callback(lease.close, keep_browsers=keep)
     shop = Workshop(
         db=db,
+        lease=lease,
         data_dir=config.data_dir,
         clock=clock,
         metrics=metrics,
@@ -173,8 +184,10 @@ async def _compose(config: PoolConfig, driver: Driver, stack: AsyncExitStack) ->
     warm = WarmKeeper(shop, config.warm_slots, config.warm_park_after)
     pool = Pool(shop, warm)
     await proof
-    await pool.resume()
-    keep = config.on_stop is OnStop.KEEP
+    if lease.valid:
+        await pool.resume()
+    else:  # others may have what is here: the first heartbeat says
+        stack.push_async_callback(_cancel, asyncio.create_task(_resume(pool, lease), name="resume"))
     stack.push_async_callback(pool.stop, keep_browsers=keep)
     if snapshotter is not None:
         snapshotter.sessions = pool.savable
@@ -198,6 +211,7 @@ async def _compose(config: PoolConfig, driver: Driver, stack: AsyncExitStack) ->
         http,
         pool,
         reconciler,
+        lease,
         starts,
         clock,
         tls=tls,
@@ -247,6 +261,8 @@ async def _compose(config: PoolConfig, driver: Driver, stack: AsyncExitStack) ->
     stack.push_async_callback(web_runner.cleanup)
     serving = None if config.tls is None else config.tls.server_context()
     await web.SockSite(web_runner, listener, ssl_context=serving).start()
+    if config.on_stop is OnStop.DRAIN:
+        stack.push_async_callback(_drain, pool, lease)
 
 
 async def _prove_walls(executable: str, confinement: Confinement, user_agent: str, data_dir: Path) -> None:
@@ -277,6 +293,23 @@ async def _snapshot_store(config: PoolConfig, clock: Clock, stack: AsyncExitStac
     stack.callback(store.close)
     stack.push_async_callback(_cancel, asyncio.create_task(store.open(), name="snapshot-store"))
     return store
+
+
+async def _resume(pool: Pool, lease: Lease) -> None:
+    log.warning("resume_waits_for_lease")
+    await lease.wait()
+    await pool.resume()
+
+
+async def _drain(pool: Pool, lease: Lease) -> None:
+    """Take nothing new, and let the heartbeats hand over what is here while there is somebody to have it."""
+    pool.draining = True
+    try:
+        async with asyncio.timeout(DRAIN_DEADLINE_SECONDS):
+            while lease.leased and (pool.held() or pool.hibernated):  # noqa: ASYNC110 - nobody else tells
+                await asyncio.sleep(DRAIN_LOOK_SECONDS)
+    except TimeoutError:
+        log.warning("drain_unfinished", extra={"sessions": len(pool.held()) + pool.hibernated})
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:

@@ -107,7 +107,8 @@ class SessionRunner:
         """Its login is whole: connected now, so nothing has wiped it."""
         slot = self._run.slot
         alive = slot is not None and not slot.lost and not self.stopping
-        return alive and self._tracker.has_login and self.status is SessionStatus.CONNECTED
+        whole = self._tracker.has_login and self.status is SessionStatus.CONNECTED
+        return alive and whole and self._shop.lease.valid
 
     async def settle_storage(self) -> None:
         """Bring to disk what the page holds back."""
@@ -174,6 +175,7 @@ class SessionRunner:
             self._ledger.stir()
 
     async def _one_browser(self) -> None:
+        await self._shop.lease.wait()
         run, mark = self._run, self._ledger.mark
         if run.slot is None and mark is not None and not await run.attach(mark):
             self._ledger.mark = None

@@ -31,7 +31,7 @@ class SleepingSession:
 
     @property
     def may_be_saved(self) -> bool:
-        return self.profile.exists
+        return self.profile.exists and self._shop.lease.valid
 
     async def settle_storage(self) -> None:
         """The browser closed in order: everything is on disk."""

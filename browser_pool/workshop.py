@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from sqlite_utils import Database
 from browser_pool.driver import Driver
 from browser_pool.golden_keeper import GoldenKeeper
 from browser_pool.journal import Journal
+from browser_pool.lease import Lease
 from browser_pool.metrics import PoolMetrics
 from browser_pool.outbox import Outbox
 from browser_pool.ref_clock import RefLives
@@ -44,6 +45,8 @@ class Workshop:
     snapshotter: Snapshotter | None
     """None when nothing is to be saved (AUTH_STRATEGY=local)."""
     restorer: Restorer | None
+    lease: Lease = field(default_factory=Lease)
+    """Free, unless it is told otherwise."""
     qr_timeout: timedelta
     load_timeout: timedelta
     first_qr_timeout: timedelta

@@ -105,6 +105,7 @@ class Nodes:
             if self._database.one("hold_node", id=heartbeat.node_id) is None:
                 self._database.hold("the smallest free index of nodes")
             now = self.now()
+            self._notice_pause(now, lease_ttl)
             alone = lease_ttl is None or not self._has_others(heartbeat.node_id, now, lease_ttl)
             self._database.run(
                 "upsert_node",
@@ -123,6 +124,14 @@ class Nodes:
             )
         return alone
 
+    def _notice_pause(self, now: datetime, lease_ttl: timedelta | None) -> None:
+        """When nobody was heard for half a lease it was we who were away, and nobody is to blame for it."""
+        if (
+            lease_ttl is not None
+            and self._database.one("heard_lately", since=to_wire(now - lease_ttl / 2)) is None
+        ):
+            self._database.run("hear_since", now=to_wire(now))
+
     def _has_others(self, node_id: str, now: datetime, lease_ttl: timedelta) -> bool:
         row = self._database.one("other_live_nodes", id=node_id, oldest=to_wire(now - lease_ttl))
         assert row is not None
@@ -139,7 +148,9 @@ class Nodes:
         if row is None:
             return True
         node = Node.from_row(row)
-        return node.lost or (node.leased and self.now() - node.last_seen_at >= lease_ttl)
+        row = self._database.one("hearing")
+        heard = node.last_seen_at if row is None else max(node.last_seen_at, from_wire(row["since"]))
+        return node.lost or (node.leased and self.now() - heard >= lease_ttl)
 
     # ── what is ──────────────────────────────────────────────────────────────
 

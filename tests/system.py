@@ -28,6 +28,7 @@ PROGRAMS = {
     "functions": GUNICORN,
     "pool": ["-m", "browser_pool"],
     "deliverer": ["-m", "functions.deliver"],
+    "second": ["-m", "browser_pool"],
 }
 
 
@@ -75,7 +76,7 @@ class System:
 
     def __enter__(self) -> Self:
         try:
-            for name in PROGRAMS:
+            for name in ("functions", "pool", "deliverer"):
                 self.start(name)
             self.workspace_id, self.api_key, self.receiver.secret = self.workspace("Toko Bunga")
             self.wait_for_node()
@@ -106,7 +107,9 @@ class System:
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
             )
-        port = {"functions": self.environ["FUNCTIONS_PORT"], "pool": self.environ["POOL_PORT"]}.get(name)
+        port = {"functions": self.environ["FUNCTIONS_PORT"], "pool": self.environ["POOL_PORT"]}.get(
+            name, environ.get("POOL_PORT")
+        )
         if port is not None:
             eventually(lambda: _listens(int(port)), f"{name} listens")
 
@@ -145,7 +148,7 @@ class System:
 
     def close(self) -> None:
         """Stop everything and assert that nothing is left."""
-        for name in ("pool", "functions", "deliverer"):
+        for name in ("pool", "second", "functions", "deliverer"):
             if name in self._processes:
                 self.stop(name)
         left = self.browsers()

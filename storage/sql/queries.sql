@@ -392,8 +392,20 @@ SELECT count(*) AS others FROM nodes WHERE id <> :id AND last_seen_at > :oldest;
 -- name: lost_nodes
 -- Nodes whose lease has run out, or that the operator gave up, and that have sessions that want a browser.
 SELECT * FROM nodes
-WHERE ((leased = 1 AND last_seen_at <= :oldest) OR lost = 1)
+WHERE ((leased = 1 AND last_seen_at <= :oldest AND coalesce((SELECT max(since) FROM hearing), '') <= :oldest) OR lost = 1)
   AND EXISTS (SELECT 1 FROM sessions s WHERE s.node_id = nodes.id AND s.wanted = 'open');
+
+-- name: heard_lately
+-- Whether any node was heard since.
+SELECT 1 FROM nodes WHERE last_seen_at > :since LIMIT 1;
+
+-- name: hear_since
+-- Heartbeats are heard again after a pause.
+INSERT INTO hearing (id, since) VALUES (1, :now) ON CONFLICT (id) DO UPDATE SET since = excluded.since;
+
+-- name: hearing
+-- Since when they are heard.
+SELECT since FROM hearing;
 
 -- name: hold_node
 -- Nobody renews or takes from this node until the transaction ends.

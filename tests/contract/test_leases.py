@@ -44,6 +44,13 @@ class Fleet(World):
     def beat(self, *node_ids: str, leased: bool = True) -> list[bool]:
         return [self.nodes.report(replace(heartbeat(one), leased=leased), TTL) for one in node_ids]
 
+    def pass_time(self, by: timedelta, *heard: str) -> None:
+        """While these nodes are heard every other second, and the last time now."""
+        end = self.clock.now() + by
+        while (left := end - self.clock.now()) > timedelta(0):
+            self.clock.advance(min(left, timedelta(seconds=2)))
+            self.beat(*heard)
+
     def homes(self, sessions: list[Session]) -> Counter[str | None]:
         return Counter(self.now(one).node_id for one in sessions)
 
@@ -58,8 +65,7 @@ def fleet(registry_url: str) -> Iterator[Fleet]:
 def test_sessions_of_a_silent_node_go_to_a_live_one_with_a_new_generation(fleet: Fleet) -> None:
     session = fleet.linked()
     fleet.beat("node-1")
-    fleet.clock.advance(TTL - timedelta(milliseconds=1))
-    fleet.beat("node-2")
+    fleet.pass_time(TTL - timedelta(milliseconds=1), "node-2")
     fleet.placer.take_over()
     assert fleet.now(session).node_id == "node-1"
     fleet.clock.advance(timedelta(milliseconds=1))
@@ -101,8 +107,8 @@ def test_a_node_is_told_that_it_is_alone_only_while_nobody_else_lives(fleet: Fle
 
 def test_sessions_of_a_lost_node_are_each_taken_once_however_many_take(fleet: Fleet) -> None:
     sessions = [fleet.linked(f"+62812345678{number:02}") for number in range(12)]
-    fleet.clock.advance(TTL)
-    fleet.beat("node-2", "node-3")
+    fleet.beat("node-1", "node-2")
+    fleet.pass_time(TTL, "node-2", "node-3")
     at_once(6, lambda _: fleet.placer.take_over())
     assert {fleet.now(one).generation for one in sessions} == {2}
     homes = fleet.homes(sessions)
@@ -112,8 +118,7 @@ def test_sessions_of_a_lost_node_are_each_taken_once_however_many_take(fleet: Fl
 
 def test_a_node_that_comes_back_in_time_keeps_its_sessions(fleet: Fleet) -> None:
     session = fleet.linked()
-    fleet.clock.advance(TTL)
-    fleet.beat("node-2")
+    fleet.pass_time(TTL, "node-2")
     assert [node.id for node in fleet.nodes.lost(TTL)] == ["node-1"]
     fleet.beat("node-1")  # between the look and the taking
     assert not fleet.nodes.is_lost("node-1", TTL)
@@ -124,12 +129,24 @@ def test_a_node_that_comes_back_in_time_keeps_its_sessions(fleet: Fleet) -> None
     assert fleet.now(session).node_id == "node-1"
 
 
+def test_after_an_outage_of_ours_every_node_has_a_whole_lease_to_say_that_it_lives(fleet: Fleet) -> None:
+    session = fleet.linked()
+    fleet.clock.advance(timedelta(hours=1))
+    fleet.beat("node-2")  # the first that is heard again
+    fleet.placer.take_over()
+    fleet.pass_time(TTL - timedelta(milliseconds=1), "node-2")
+    fleet.placer.take_over()
+    assert fleet.now(session).node_id == "node-1"
+    fleet.clock.advance(timedelta(milliseconds=1))
+    fleet.placer.take_over()
+    assert fleet.now(session).node_id == "node-2"
+
+
 def test_renewals_and_takings_that_race_agree(fleet: Fleet) -> None:
     """Whoever commits second sees the first: never both a renewed lease and a session taken under it."""
     for number in range(10):
         session = fleet.linked(f"+62812345678{number:02}")
-        fleet.clock.advance(TTL)
-        fleet.beat("node-2")
+        fleet.pass_time(TTL, "node-2")
         work = [lambda: fleet.placer.take_over(), lambda: fleet.beat("node-1")]
         at_once(2, lambda index, work=work: work[index]())
         after = fleet.now(session)

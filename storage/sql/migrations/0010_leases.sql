@@ -22,3 +22,10 @@ ALTER TABLE nodes ADD COLUMN avoid_until TEXT;
 ALTER TABLE sessions ADD COLUMN owned_since INTEGER NOT NULL DEFAULT 0;
 -- Where the operator wants it; its node saves and closes it first.
 ALTER TABLE sessions ADD COLUMN moving_to TEXT REFERENCES nodes (id);
+
+-- Since when heartbeats are heard without a pause. After an outage of the functions every node looks silent; each
+-- gets a whole lease from here to say that it lives.
+CREATE TABLE hearing (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    since TEXT NOT NULL
+);
