@@ -96,20 +96,9 @@ class NodeAgent:
         """One heartbeat; False when it was not heard."""
         asked_at, asked_at_boot = self._clock.monotonic(), boot_seconds()
         heartbeat = self.heartbeat()
-        body = json.dumps(heartbeat.to_wire()).encode()
-        headers = sign(self._secret, self._node_id, "POST", self._path, body, self._clock.now())
-        headers["Content-Type"] = "application/json"
-        url = self._functions_url + self._path
-        try:
-            async with self._http.post(
-                url, data=body, headers=headers, timeout=TIMEOUT, ssl=self._tls
-            ) as answer:
-                if answer.status != 200:
-                    return self._say(f"answered {answer.status}: {(await answer.text())[:300]}")
-                wishes = HeartbeatAnswer.from_wire(await answer.json())
-        except (ClientError, TimeoutError, OSError, BadMessage, ValueError) as error:
-            return self._say(f"{type(error).__name__}: {error}")
-        self._say(None)
+        wishes = await self._ask(heartbeat)
+        if wishes is None:
+            return False
         self.heard_at = asked_at
         await self._reconciler.drop(wishes.drop)
         if wishes.alone:
@@ -120,11 +109,34 @@ class NodeAgent:
         self._reconciler.reconcile(wishes, asked_at, heartbeat.erased)
         return True
 
-    def _say(self, trouble: str | None) -> bool:
+    async def say_goodbye(self) -> None:
+        """At stop: nothing new is to be placed here. What the answer wishes is for the next pool process."""
+        self._pool.draining = True
+        await self._ask(self.heartbeat())
+
+    async def _ask(self, heartbeat: Heartbeat) -> HeartbeatAnswer | None:
+        body = json.dumps(heartbeat.to_wire()).encode()
+        headers = sign(self._secret, self._node_id, "POST", self._path, body, self._clock.now())
+        headers["Content-Type"] = "application/json"
+        url = self._functions_url + self._path
+        try:
+            async with self._http.post(
+                url, data=body, headers=headers, timeout=TIMEOUT, ssl=self._tls
+            ) as answer:
+                if answer.status != 200:
+                    self._say(f"answered {answer.status}: {(await answer.text())[:300]}")
+                    return None
+                wishes = HeartbeatAnswer.from_wire(await answer.json())
+        except (ClientError, TimeoutError, OSError, BadMessage, ValueError) as error:
+            self._say(f"{type(error).__name__}: {error}")
+            return None
+        self._say(None)
+        return wishes
+
+    def _say(self, trouble: str | None) -> None:
         self._lease.check()
         if trouble is not None and self._well:
             log.warning("heartbeat_not_heard", extra={"why": trouble[:300]})
         if trouble is None and not self._well:
             log.info("heartbeat_heard_again")
         self._well = trouble is None
-        return self._well

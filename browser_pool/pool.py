@@ -93,8 +93,11 @@ class Pool:
 
     @property
     def handed_over(self) -> list[str]:
-        """Session ids that are saved and closed for another node, until the functions have heard of it."""
-        return sorted(self._handed_over)
+        """Session ids that are saved and closed for another node, until the functions have heard of it.
+
+        After their last events: those would come from a node that has them no more.
+        """
+        return sorted(one for one in self._handed_over if not self._shop.outbox.pending_of(one))
 
     def savable(self) -> list[Saved]:
         """Every linked session, awake or not, for the snapshotter."""

@@ -222,6 +222,7 @@ async def _compose(config: PoolConfig, driver: Driver, stack: AsyncExitStack) ->
         secret=config.pool_secret,
         every=config.heartbeat_every,
     )
+    stack.push_async_callback(agent.say_goodbye)
     stack.push_async_callback(_cancel, asyncio.create_task(agent.run(), name="heartbeat"))
     about = {
         "node_id": config.node_id,

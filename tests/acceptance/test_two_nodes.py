@@ -42,7 +42,7 @@ class Fleet(System):
 
     def start_second(self) -> None:
         port = str(free_port())
-        here = {"POOL_PORT": port, "POOL_URL": f"http://127.0.0.1:{port}"}
+        here = {"POOL_PORT": port, "POOL_URL": f"http://127.0.0.1:{port}", "ON_STOP": "drain"}
         self.start("second", NODE_ID="second-node", DATA_DIR=str(self.second_dir), **here)
         self.both_hold_leases()
 
@@ -167,3 +167,13 @@ def test_a_drained_node_hands_every_session_over(fleet: Fleet, sessions: list[st
     fleet.cli("sessions", "move", sessions[0], "--to", "test-node")
     fleet.on_node(sessions[0], "test-node")
     fleet.on_node(sessions[1], "second-node")
+
+
+def test_a_pool_that_is_told_to_stop_and_drain_leaves_nothing_behind(
+    fleet: Fleet, sessions: list[str]
+) -> None:
+    fleet.both_hold_leases()
+    fleet.stop("second")
+    assert "session_handed_over" in fleet.log("second")
+    for session_id in sessions:
+        fleet.on_node(session_id, "test-node")
