@@ -266,6 +266,12 @@ class Heartbeat(_Told):
     """Ids of sessions of which nothing is left."""
     sandbox: bool | None = None
     """Whether Chromium's sandbox is on."""
+    room: _Small | None = None
+    """How many more sessions its memory holds."""
+    leased: bool = False
+    """Whether it stops by itself when its lease runs out."""
+    handed_over: list[str] = Field(default_factory=list)
+    """Ids of sessions that are saved and closed for another node."""
 
 
 class SessionSpec(Answer):
@@ -285,6 +291,8 @@ class SessionSpec(Answer):
     proxy: str | None
     locale: str | None
     snapshot_id: str | None
+    owned_since: int
+    """A login on its disk of a smaller generation was used elsewhere since."""
     record: dict[str, Any]
 
 
@@ -296,6 +304,12 @@ class HeartbeatAnswer(Answer):
     close: list[str]
     log_out: list[str]
     erase: list[str]
+    alone: bool
+    """Nobody else could take its sessions: it need not stop when its lease runs out."""
+    drop: list[str]
+    """Another node has them: end their browsers at once."""
+    hand_over: list[str]
+    """Save and close them, and say so."""
 
 
 OPERATIONS: Operations = {
@@ -351,7 +365,16 @@ OPERATIONS: Operations = {
                 status=200,
                 what="What it should run.",
                 model=HeartbeatAnswer,
-                example={"lease_ttl_seconds": 15.0, "run": [], "close": [], "log_out": [], "erase": []},
+                example={
+                    "lease_ttl_seconds": 15.0,
+                    "run": [],
+                    "close": [],
+                    "log_out": [],
+                    "erase": [],
+                    "alone": True,
+                    "drop": [],
+                    "hand_over": [],
+                },
             ),
         ),
         errors=("other_node", "bad_message"),
