@@ -12,7 +12,7 @@ from dataclasses import replace
 from flask import Flask, Response, g, request
 
 from functions.auth import GUARDS, Guard
-from functions.services import Services
+from functions.core_services import CoreServices
 from storage import audit_deed
 from storage.audit import ActorKind, AuditEntry, AuditLog, AuditOutcome, mask_address
 from storage.audit_deed import Deed
@@ -25,7 +25,7 @@ READS_OF_INTEREST = frozenset({"chats.page"})
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
-def keep_audit_trail(app: Flask, services: Services) -> None:
+def keep_audit_trail(app: Flask, services: CoreServices) -> None:
     """Audit every request of this app. To be called after the guard is in place."""
     audit = services.audit
 
@@ -56,7 +56,7 @@ def _is_of_interest() -> bool:
     return request.method not in _READS or request.endpoint in READS_OF_INTEREST
 
 
-def _actor(services: Services) -> tuple[ActorKind, str, str] | None:
+def _actor(services: CoreServices) -> tuple[ActorKind, str, str] | None:
     """Kind, id and workspace of whoever calls; None when nobody known does."""
     match GUARDS.get(request.endpoint or ""):
         case Guard.WORKSPACE:

@@ -13,11 +13,11 @@ from urllib.parse import quote
 
 from flask import g, request
 
-from functions.bodies import read_raw
+from functions.core_services import CoreServices
 from functions.ops_login import COOKIE
 from functions.problems import Problem
+from functions.raw_body import read_raw
 from functions.scopes import scope_of
-from functions.services import Services
 from storage.api_keys import ApiKey
 from storage.errors import Untrusted
 from storage.node_signing import verify
@@ -111,7 +111,7 @@ GUARDS = {
 }
 
 
-def require_guard(services: Services) -> None:
+def require_guard(services: CoreServices) -> None:
     """Before every request. Raises Problem, Untrusted."""
     if request.endpoint is None:
         return  # no such address: the router's 404 or 405 follows
@@ -155,7 +155,7 @@ def bearer_of(authorization: str) -> str | None:
     return None if match is None else match[1]
 
 
-def _authenticate(services: Services, endpoint: str) -> None:
+def _authenticate(services: CoreServices, endpoint: str) -> None:
     """Let the request in with its key and workspace. Raises Problem."""
     given = bearer_of(request.headers.get("Authorization", ""))
     if given is None:
@@ -186,7 +186,7 @@ class OpsLoginNeeded(Exception):
     """Nobody has logged in; a browser is shown the form."""
 
 
-def _check_operator(services: Services) -> None:
+def _check_operator(services: CoreServices) -> None:
     """Raises Problem, OpsLoginNeeded."""
     login = services.ops_login
     if not login.is_on:
@@ -211,7 +211,7 @@ def _unauthorized(detail: str) -> Problem:
     return Problem(401, "unauthorized", detail, headers={"WWW-Authenticate": "Bearer"})
 
 
-def _verify_node(services: Services) -> str:
+def _verify_node(services: CoreServices) -> str:
     node_id, nonce = verify(
         services.config.pool_secrets,
         dict(request.headers),

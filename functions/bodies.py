@@ -13,12 +13,9 @@ from typing import Any, TypeVar
 
 from flask import request
 from pydantic import BaseModel, ConfigDict, ValidationError
-from werkzeug.exceptions import RequestEntityTooLarge
 
 from functions.problems import FieldError, Problem
-
-MAX_BODY_BYTES = 256 * 1024
-"""A session with the largest metadata takes 20 kB, a full batch of events less than 200 kB."""
+from functions.raw_body import read_raw
 
 _DEEPEST = 32
 """Nobody nests metadata deeper on purpose, and deep nesting is how parsers are brought down."""
@@ -126,19 +123,6 @@ def _integer(digits: str) -> int:
     if len(digits) > _MOST_DIGITS:
         raise ValueError(f"a number has more than {_MOST_DIGITS} digits")
     return int(digits)
-
-
-def read_raw() -> bytes:
-    """This request's body, whole. Raises Problem.
-
-    Werkzeug ends a stream quietly at the limit when its length was not said, and when a client goes away.
-    """
-    raw = request.get_data()
-    if request.content_length is None and len(raw) >= MAX_BODY_BYTES:
-        raise RequestEntityTooLarge
-    if request.content_length is not None and len(raw) < request.content_length:
-        raise Problem(400, "incomplete_body", "the body ended before its Content-Length; send it again")
-    return raw
 
 
 def read_object(raw: bytes) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from flask import Response, g
 
-from functions.services import Services
+from functions.core_services import CoreServices
 from functions.theme import theme_of
 from storage.sessions import Session
 from storage.workspaces import Workspace
@@ -25,7 +25,7 @@ def remember_link(session: Session) -> None:
     g.link_session = session
 
 
-def allow_embedding(services: Services) -> Callable[[Response], Response]:
+def allow_embedding(services: CoreServices) -> Callable[[Response], Response]:
     """For the blueprint of the pages: let a page be framed and show its logo, as its workspace says."""
 
     def allow(response: Response) -> Response:

@@ -11,7 +11,7 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify
 
-from functions.services import Services
+from functions.core_services import CoreServices
 from storage.models import LINKED, LINKING, SessionStatus
 
 _KILOBYTE = 1024
@@ -19,7 +19,7 @@ _PAGE_BYTES = resource.getpagesize()
 _AUTHENTICATED = LINKED | {SessionStatus.AUTHENTICATED}
 
 
-def health_routes(services: Services) -> Blueprint:
+def health_routes(services: CoreServices) -> Blueprint:
     """GET /health, /health/whatsapp, /livez, /readyz, /metrics."""
     routes = _Routes(services)
     blueprint = Blueprint("health", __name__)
@@ -34,7 +34,7 @@ def health_routes(services: Services) -> Blueprint:
 class _Routes:
     """The handlers, with what they need."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: CoreServices) -> None:
         self._services = services
         self._started = services.clock.monotonic()
 

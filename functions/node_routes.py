@@ -9,8 +9,9 @@ from __future__ import annotations
 from flask import Blueprint, Response, jsonify
 
 from functions.auth import current_node
-from functions.bodies import read_object, read_raw
+from functions.bodies import read_object
 from functions.problems import FieldError, Problem
+from functions.raw_body import read_raw
 from functions.services import Services
 from storage.errors import BadMessage
 from storage.events import NodeEvent

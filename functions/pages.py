@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, request, url_for
 
 from functions.browser_binding import COOKIE, COOKIE_LIFE, BrowserBinding
+from functions.core_services import CoreServices
 from functions.embedding import allow_embedding, embed_facts, remember_link
 from functions.link_view import OFFERS_WAY_BACK, Screen, Way, view_of
 from functions.page_content import ENDING_DIGITS, Badge, isolated, web_address
@@ -34,12 +36,14 @@ from functions.phone_field import FieldWrong, likely_country, read_phone
 from functions.poll_pace import PollPace
 from functions.problems import Problem, problem_of
 from functions.return_result import return_address
-from functions.services import Services
 from functions.theme import theme_of
 from functions.visitors import Visitor, is_phone, visitor_of
 from storage.errors import Conflict, PoolRefused, PoolUnreachable
 from storage.same_account import same_account
 from storage.sessions import Session
+
+if TYPE_CHECKING:
+    from functions.sessions import Sessions  # with all that calls to nodes need
 
 POLL_AFTER = "Poll-After-Ms"
 """When the page should look again; `poll_after_ms` in the body is the same while the server is not busy."""
@@ -47,17 +51,18 @@ POLL_AFTER = "Poll-After-Ms"
 Act = Callable[[Session, PageTexts], object]
 
 
-def pages_blueprint(services: Services) -> Blueprint:
-    """GET /link/{token}, what it polls, and what it posts."""
+def pages_blueprint(services: CoreServices, sessions: Sessions | None) -> Blueprint:
+    """GET /link/{token}, what it polls, and, where there are `sessions`, what it posts."""
     blueprint = Blueprint("pages", __name__, url_prefix="/link", template_folder=str(TEMPLATE_FOLDER))
-    routes = _Routes(services)
+    routes = _Routes(services, sessions)
     blueprint.add_url_rule("/<token>", "page", routes.page)
     blueprint.add_url_rule("/<token>/status", "status", routes.status)
     blueprint.add_url_rule("/<token>/qr.svg", "qr", routes.qr)
     blueprint.add_url_rule("/<token>/return", "go_back", routes.go_back)
-    blueprint.add_url_rule("/<token>/start", "start", routes.start, methods=["POST"])
-    blueprint.add_url_rule("/<token>/refresh", "refresh", routes.refresh, methods=["POST"])
-    blueprint.add_url_rule("/<token>/pairing-code", "pairing", routes.pairing_code, methods=["POST"])
+    if sessions is not None:
+        blueprint.add_url_rule("/<token>/start", "start", routes.start, methods=["POST"])
+        blueprint.add_url_rule("/<token>/refresh", "refresh", routes.refresh, methods=["POST"])
+        blueprint.add_url_rule("/<token>/pairing-code", "pairing", routes.pairing_code, methods=["POST"])
     blueprint.after_request(allow_embedding(services))
     blueprint.register_error_handler(_Refusal, lambda refusal: refusal.response())
     blueprint.register_error_handler(Problem, _too_often)
@@ -100,8 +105,9 @@ class _Refusal(Exception):
 class _Routes:
     """The handlers, with what they need."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: CoreServices, sessions: Sessions | None) -> None:
         self._services = services
+        self._asked_of = sessions
         self._pace = PollPace(services.clock)
         self._binding = BrowserBinding(services.registry, secret_key=services.config.secret_key)
 
@@ -154,12 +160,12 @@ class _Routes:
         def begin(session: Session, texts: PageTexts) -> None:
             if session.linked:
                 raise Conflict(f"session {session.id} is linked", code="already_linked")
-            self._services.sessions.start(session)
+            self._sessions.start(session)
 
         return self._act(token, begin)
 
     def refresh(self, token: str) -> Response:
-        return self._act(token, lambda session, texts: self._services.sessions.refresh_qr(session))
+        return self._act(token, lambda session, texts: self._sessions.refresh_qr(session))
 
     def pairing_code(self, token: str) -> Response:
         typed, country = _typed("phone_number"), _typed("country")
@@ -173,9 +179,14 @@ class _Routes:
                     isolated(expected[-ENDING_DIGITS:], texts),
                 )
                 raise FieldWrong(texts.phone_not_expected.format(workspace=names[0], ending=names[1]))
-            self._services.sessions.request_pairing_code(session, phone_number)
+            self._sessions.request_pairing_code(session, phone_number)
 
         return self._act(token, ask, FormState(open=True, typed=typed, country=country))
+
+    @property
+    def _sessions(self) -> Sessions:
+        assert self._asked_of is not None  # or there would be no such route
+        return self._asked_of
 
     def _act(self, token: str, act: Act, form: FormState | None = None) -> Response:
         """Do what a form asks for, and go back to the page; what could not be done is said there."""

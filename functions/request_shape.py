@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from enum import StrEnum
 
-from functions.bodies import MAX_BODY_BYTES
+from functions.raw_body import MAX_BODY_BYTES
 
 LARGEST_HEAD = 64 * 1024
 """Bytes of a request line and all header fields; more are not waited for."""
