@@ -105,6 +105,28 @@ class Deliverer:
                     log.exception("deliverer_stumbled")
                     self._stopping.wait(LONGEST_SLEEP_SECONDS)
 
+    def run_until_idle(self, within: timedelta) -> int:
+        """Send what is due, until nothing is or the time is up; give how many attempts were made.
+
+        For a deliverer that is woken by whoever owes, and that pays for every second.
+        """
+        until = self._clock.monotonic() + within.total_seconds()
+        attempts = 0
+        with ThreadPoolExecutor(self._senders, thread_name_prefix="sender") as pool:
+            while self._clock.monotonic() < until and not self._stopping.is_set():
+                self._finished.clear()
+                claimed = self._claim(pool.submit)
+                attempts += claimed
+                if claimed:
+                    continue
+                with self._lock:
+                    under_way = self._busy
+                if not under_way:
+                    break
+                self._finished.wait(until - self._clock.monotonic())  # the next of a session may be due now
+        self._prune()
+        return attempts
+
     def _claim(self, submit: Callable[..., object]) -> int:
         with self._lock:
             free, slow_free = self._senders - self._busy, self._slow_senders - self._slow_busy
@@ -190,6 +212,19 @@ class Deliverer:
                 assert_never(result)
 
 
+def make_deliverer(config: FunctionsConfig, database: Database, http: GuardedHttp, clock: Clock) -> Deliverer:
+    """A deliverer over an open registry."""
+    return Deliverer(
+        database=database,
+        deliveries=Deliveries(database, clock),
+        sender=WebhookSender(http, clock),
+        retention=Retention(database, clock, config.events_keep, config.audit_keep),
+        clock=clock,
+        schedule=config.webhook_retry,
+        metrics=open_metrics(config.metrics_token),
+    )
+
+
 def main() -> None:
     """Run until SIGTERM or SIGINT."""
     logs.configure(level=os.environ.get("LOG_LEVEL"))
@@ -203,15 +238,7 @@ def main() -> None:
     http = GuardedHttp(config.webhook_allow_hosts)
     try:
         bring_up_to_date(database)
-        deliverer = Deliverer(
-            database=database,
-            deliveries=Deliveries(database, clock),
-            sender=WebhookSender(http, clock),
-            retention=Retention(database, clock, config.events_keep, config.audit_keep),
-            clock=clock,
-            schedule=config.webhook_retry,
-            metrics=open_metrics(config.metrics_token),
-        )
+        deliverer = make_deliverer(config, database, http, clock)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: deliverer.stop())
         log.info("deliverer_started", extra={"senders": SENDERS})

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -292,10 +292,10 @@ sessions.add_command(move_session)
 cli.add_command(snapshots)
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Run, and turn what is wrong into one line."""
     try:
-        cli.main(standalone_mode=False)
+        cli.main(arguments, standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         sys.exit(2)

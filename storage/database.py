@@ -63,6 +63,10 @@ class Database(Protocol):
         """Take what was deleted out of the files, where that is ours to do. Outside of a transaction."""
         ...
 
+    def missing_migrations(self) -> list[str]:
+        """Names of the migrations that this code knows and the tables have not seen."""
+        ...
+
     def close(self) -> None:
         """Close the connections of all threads. Twice is fine."""
         ...

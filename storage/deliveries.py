@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -111,9 +111,10 @@ class Claim:
 class Deliveries:
     """The deliveries of the registry."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, on_owed: Callable[[], None] = lambda: None) -> None:
         self._database = database
         self._clock = clock
+        self._on_owed = on_owed
         self._endpoints = Endpoints(database, clock)
         self._attempts = Attempts(database)
 
@@ -127,6 +128,7 @@ class Deliveries:
         )
         if not endpoints:
             return 0
+        self._on_owed()
         now = self._clock.now()
         data = json.dumps(public_data(session, event), separators=(",", ":"), ensure_ascii=False)
         for endpoint in endpoints:

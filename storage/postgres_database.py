@@ -228,6 +228,14 @@ class PostgresDatabase:
                     names.append(path.stem)
         return names
 
+    def missing_migrations(self) -> list[str]:
+        """Names of the migrations that this code knows and the tables have not seen."""
+        known = self._fetch("SELECT to_regclass('linkpool_migrations') IS NOT NULL AS there", {})[0]["there"]
+        applied = (
+            {row["name"] for row in self._fetch("SELECT name FROM linkpool_migrations", {})} if known else ()
+        )
+        return [path.stem for path in MIGRATIONS if path.stem not in applied]
+
     # ── whole tables, inside a transaction ───────────────────────────────────
 
     def tables(self) -> dict[str, set[str]]:

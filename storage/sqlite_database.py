@@ -179,6 +179,10 @@ class SqliteDatabase:
             self._patiently(self.connection, "VACUUM")
             self._patiently(self.connection, "PRAGMA wal_checkpoint(TRUNCATE)")
 
+    def missing_migrations(self) -> list[str]:
+        """Names of the migrations that this code knows and the tables have not seen."""
+        return [one.name for one in _migrations().pending(sqlite_utils.Database(self.connection))]
+
     # ── whole tables ─────────────────────────────────────────────────────────
 
     def tables(self) -> list[Table]:
