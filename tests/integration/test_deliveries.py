@@ -220,7 +220,8 @@ def test_a_deliverer_forgets_what_is_old(
             )
     deliver()
     eventually(lambda: log_of(backend) == [])
-    assert functions.services.database.connection.execute("SELECT 1 FROM events").fetchall() == []
+    rest = functions.services.database.connection
+    eventually(lambda: rest.execute("SELECT 1 FROM events").fetchall() == [], "they leave after deliveries")
 
 
 def test_the_log_can_be_filtered_and_paged(

@@ -44,6 +44,7 @@ ATTEMPTS: dict[str, list[dict[str, Any]]] = {
         {"query": "cursor={session_cursor}"},
         {"query": "status=connected&limit=1"},
     ],
+    "timeline.show": [{}],
     "sessions.show": [{}, {"headers": {"If-None-Match": "{etag}"}}],
     "sessions.delete": [{}],
     "sessions.qr_png": [{}],
@@ -110,6 +111,9 @@ ATTEMPTS: dict[str, list[dict[str, Any]]] = {
 
 NOT_OF_A_WORKSPACE = {
     Guard.NODE: "a node runs the sessions of every workspace; what it may say of which, its own tests hold",
+    Guard.METRICS: "the operator's: counts of the whole deployment, no workspace in a label",
+    Guard.OPERATOR: "the operator's: no key of a workspace opens it",
+    Guard.OPERATOR_LOGIN: "the operator's: asks for OPS_TOKEN itself",
     Guard.PUBLIC: "the same for everybody: counts of the whole deployment and no ids; see docs/api-keys.md",
 }
 

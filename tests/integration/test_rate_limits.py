@@ -126,8 +126,9 @@ def test_whatever_is_wrong_with_a_key_the_same_is_done_and_said(
 ) -> None:
     """What the time tells is measured by `python -m bench.limits`."""
     _, prefix, secret = backend.api_key.split("_")
-    revoked = functions.services.workspaces.create_key(backend.workspace_id)
-    functions.services.workspaces.revoke_key(revoked.split("_")[1])
+    made = functions.services.workspaces.keys.create(backend.workspace_id)
+    functions.services.workspaces.keys.revoke(made.key.prefix)
+    revoked = made.api_key
     asked: list[str] = []
     functions.services.database.connection.set_trace_callback(asked.append)
     seen = []
@@ -159,7 +160,7 @@ def test_who_was_good_before_is_not_locked_out_by_his_neighbour(
 
 def test_a_key_that_was_revoked_is_a_wrong_one(functions: LocalFunctions, backend: Backend) -> None:
     assert with_key(functions, backend.api_key).status_code == 200
-    functions.services.workspaces.revoke_key(backend.api_key.split("_")[1])
+    functions.services.workspaces.keys.revoke(backend.api_key.split("_")[1], even_last=True)
     assert codes([with_key(functions, backend.api_key) for _ in range(10)]) == {401: 6, 429: 4}
 
 

@@ -37,7 +37,7 @@ class Told(World):
     """A registry whose workspace has the endpoints that a test adds."""
 
     def __init__(self, directory: Path) -> None:
-        super().__init__(directory)
+        super().__init__(f"sqlite:///{directory}/registry.db")
         self.endpoints = Endpoints(self.database, self.clock)
         self.replays = Replays(self.database, self.clock)
         (first,) = self.endpoints.page(self.workspace.id)

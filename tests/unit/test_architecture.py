@@ -29,13 +29,14 @@ DOORS = {
     "cryptography": r"storage/(key_wrap|sealing)\.py",
     "zstandard": r"storage/sealing\.py",
     "psycopg": r"storage/postgres_database\.py",
-    "boto3": r"storage/(object_s3|kms_key_wrap)\.py",
-    "botocore": r"storage/(object_s3|s3_errors|kms_key_wrap)\.py",
+    "apig_wsgi": r"functions/lambda_adapter\.py",
+    "boto3": r"storage/(object_s3|kms_key_wrap)\.py|functions/deliverer_wake\.py",
+    "botocore": r"storage/(object_s3|s3_errors|kms_key_wrap)\.py|functions/deliverer_wake\.py",
 }
 """Library to the files that may know it."""
 
 READS_ENVIRONMENT = (
-    r"functions/(app|deliver|gunicorn_conf)\.py|storage/cli(_\w+)?\.py"
+    r"functions/(app|deliver|gunicorn_conf|lambda_\w+)\.py|storage/cli(_\w+)?\.py"
     r"|browser_pool/(__main__|drill)\.py|deploy/\w+\.py"
 )
 """The composition roots."""

@@ -1,6 +1,7 @@
 """Log lines."""
 
 import asyncio
+import contextvars
 import io
 import json
 import logging
@@ -72,8 +73,8 @@ def test_lines_of_a_request_carry_its_id_also_in_what_it_began(stream: io.String
         log.info("now")
         await asyncio.create_task(later())
 
-    asyncio.run(request())
-    log.info("elsewhere")
+    contextvars.Context().run(asyncio.run, request())  # nothing of what ran before in this process
+    contextvars.Context().run(log.info, "elsewhere")
     lines = [json.loads(line) for line in stream.getvalue().splitlines() if '"part"' in line]
     assert [(line["event"], line.get("request_id")) for line in lines] == [
         ("now", "req-1"),

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.bodies import MAX_BODY_BYTES
+from functions.raw_body import MAX_BODY_BYTES
 from functions.request_shape import LARGEST_HEAD, Arrived, RequestShape, is_urgent
 
 GET = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"
