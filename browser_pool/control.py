@@ -149,9 +149,11 @@ class ControlApi:
         """The event loop turns. Nothing else is asked, so that a full node gets nobody killed."""
         return web.json_response({"status": "alive"})
 
-    async def readyz(self, _: web.Request) -> web.Response:
-        """A new link would get a QR from this node now."""
-        reason = self._vitals.unready()
+    async def readyz(self, request: web.Request) -> web.Response:
+        """A new link would get a QR from this node now. With ?full=ready a full node is ready, too: a rollout
+        that waited for it to have room would wait for ever."""
+        full_is_ready = request.query.get("full") == "ready"
+        reason = self._vitals.unfit() if full_is_ready else self._vitals.unready()
         if reason is None:
             return web.json_response({"status": "ready", "pressure": self._vitals.pressure()})
         body = {"status": "not_ready", "reason": reason, "pressure": self._vitals.pressure()}

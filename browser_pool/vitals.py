@@ -87,12 +87,19 @@ class Vitals:
 
     def unready(self) -> str | None:
         """Why a new link would get no QR from this node now; None when it would."""
+        return self.unfit() or self._full()
+
+    def unfit(self) -> str | None:
+        """The same, but for being full: with all its slots in use a node does what it is for."""
         if self.pool.draining:
             return "it is draining: it takes no new sessions"
+        if not self.pool.warm.live and not self.metrics.pulse.is_well:
+            return "the last starts came to no QR; see the log, or run: python -m browser_pool doctor"
+        return None
+
+    def _full(self) -> str | None:
         if self.pool.warm.live:
             return None
-        if not self.metrics.pulse.is_well:
-            return "the last starts came to no QR; see the log, or run: python -m browser_pool doctor"
         if not self.starts.has_memory():
             return "the browsers use the memory they may have (MEMORY_BUDGET_MB)"
         if not self.starts.has_room:
