@@ -17,7 +17,7 @@ ANSWER_WITHIN_SECONDS = 2.5
 
 
 def lives(part: str, path: str, environ: Mapping[str, str]) -> bool:
-    """Whether the process answers 200 there; with mutual TLS, which a probe cannot speak, whether it listens."""
+    """Whether the process answers 200 there; with mutual TLS, which no probe speaks, whether it listens."""
     host = environ.get(f"{part}_HOST", "")
     if host in EVERYWHERE:
         host = "127.0.0.1"
