@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Pins requirements.txt, requirements-dev.txt and requirements-tools.txt with hashes. The output names no index, so that every
+# Pins requirements.txt and those that follow it with hashes. The output names no index, so that every
 # machine installs from its own.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -17,3 +17,5 @@ compile() {
 compile requirements
 compile requirements-dev
 compile requirements-tools
+compile requirements-functions
+compile requirements-pool

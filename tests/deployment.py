@@ -1,4 +1,4 @@
-"""What the files of deploy/ tell each process: environments of compose's services and Kubernetes' containers."""
+"""What the files of deploy/ tell each process: environments of compose's services and of Kubernetes' pods."""
 
 from __future__ import annotations
 
