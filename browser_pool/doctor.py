@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import secrets
 import shutil
 import sys
 import tempfile
@@ -98,7 +99,7 @@ def _lines(seen: Examination) -> list[str]:
 
 def site_environ(environ: Mapping[str, str], url: str | None) -> dict[str, str]:
     """The environment of a doctor: he reports to nobody, so he needs no secret."""
-    changed = {**environ, "POOL_SECRET": "the doctor reports to nobody and needs no proof"}
+    changed = {**environ, "POOL_SECRET": secrets.token_hex(32)}
     return changed if url is None else {**changed, "WHATSAPP_WEB_URL": url}
 
 

@@ -150,7 +150,7 @@ def test_an_empty_store_is_not_believed_when_a_snapshot_was_saved(system: System
     lose_machine(system)
     system.start("pool", SNAPSHOT_URL=f"file://{system.directory}/elsewhere")
     eventually(lambda: "is it the right store" in system.story(session_id), "it says what is wrong")
-    assert system.session(session_id)["status"] == "reconnecting"
+    system.until(session_id, "reconnecting")
     system.kill("pool")
     system.start("pool")
     restored(system, session_id)

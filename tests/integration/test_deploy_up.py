@@ -50,7 +50,7 @@ def test_killed_functions_are_started_again(tmp_path: Path) -> None:
                 return False
 
         eventually(answers, "the functions answer again")
-        assert '"process_died"' in up.output
+        eventually(lambda: '"process_died"' in up.output, "it was said")
         assert up.stop() == 0
     assert processes_of(tmp_path) == {}
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from functions.bodies import MAX_BODY_BYTES
+from functions.raw_body import MAX_BODY_BYTES
 from storage.clock import SystemClock
 from storage.database import open_database
 from storage.workspaces import NewWorkspace, Workspaces
