@@ -13,7 +13,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -46,8 +46,9 @@ _SETTINGS = {
 class PostgresServer:
     """Its databases are copies of one that is migrated already."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, settings: Mapping[str, str] | None = None) -> None:
         self.directory = directory
+        self._settings = {**_SETTINGS, **(settings or {})}
         self._data = directory / "data"
         self._numbers = itertools.count(1)
         self._bin = _INSTALL / "pginstall" / "bin"
@@ -71,13 +72,19 @@ class PostgresServer:
         database.close()
 
     def start(self) -> None:
-        settings = [part for name, value in _SETTINGS.items() for part in ("-c", f"{name}={value}")]
+        settings = [part for name, value in self._settings.items() for part in ("-c", f"{name}={value}")]
         with (self.directory / "log").open("ab") as log:
             command = self._command("postgres", "-D", self._data, "-k", self.directory, *settings)
             self._process = subprocess.Popen(
                 command, stdout=log, stderr=log, env=self._env(), cwd=self.directory
             )
         eventually(self._answers)
+
+    @property
+    def pid(self) -> int:
+        """Of the server, whose children serve the connections."""
+        assert self._process is not None
+        return self._process.pid
 
     def stop(self) -> None:
         """As an operator does it at once: every connection is cut."""
@@ -133,9 +140,10 @@ def _name(url: str) -> str:
 
 
 @contextmanager
-def running() -> Iterator[PostgresServer]:
+def running(settings: Mapping[str, str] | None = None) -> Iterator[PostgresServer]:
+    """With these settings instead of those above."""
     directory = Path(tempfile.mkdtemp(prefix="lp-pg-"))  # short: a socket's path has 107 bytes at most
-    server = PostgresServer(directory)
+    server = PostgresServer(directory, settings)
     try:
         server.set_up()
         yield server

@@ -1,0 +1,230 @@
+"""What happens to a fleet of one size, in order: it beats, people link, machines are lost, a deploy replaces some.
+
+Rule: after every loss and every move each linked session is on exactly one living node, and was begun there
+exactly once; the walk fails otherwise, so no figure stands for a fleet that broke its promise.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+
+from bench.scale.fleet import Fleet, SimNode
+from bench.scale.load import FIRST_NUMBER, fill
+from bench.scale.watch import Cost, Watch
+from storage.clock import SystemClock
+from storage.database import open_database
+from storage.events import EventType
+from storage.workspaces import Workspaces
+
+LEASE_TTL = timedelta(hours=1)
+"""Nobody waits for it: whoever is to be lost is written down as silent for twice as long."""
+MOST_ROUNDS = 200
+REGIONS = 4
+ROTATIONS = 3
+METRICS_TOKEN = "metrics-of-the-simulator-0123456789"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Size:
+    """What is walked."""
+
+    sessions: int
+    nodes: int
+    linking: int
+    """People who link while it is measured."""
+    replaced: int
+    """Nodes that the deploy replaces; a share, the rest follows in the same way."""
+    steady_rounds: int = 2
+
+    @classmethod
+    def of(cls, sessions: int, sessions_of_a_node: int) -> Size:
+        nodes = max(5, sessions // sessions_of_a_node)
+        return cls(
+            sessions=sessions, nodes=nodes, linking=min(300, sessions // 5), replaced=max(1, nodes // 50)
+        )
+
+
+class BrokenPromise(AssertionError):
+    """A session ran nowhere, or twice."""
+
+
+class Walk:
+    """One size, on a database of its own."""
+
+    def __init__(self, url: str, fleet: Fleet, watch: Watch, size: Size) -> None:
+        self._url = url
+        self._fleet = fleet
+        self._watch = watch
+        self._size = size
+        self._costs: list[Cost] = []
+
+    def walk(self) -> list[Cost]:
+        """Everything. Raises BrokenPromise, Refused."""
+        fleet, size = self._fleet, self._size
+        database = open_database(self._url)
+        try:
+            large = Workspaces(database, SystemClock()).create("Large customer")
+        finally:
+            database.close()
+        self._key = large.api_key
+        fleet.add(size.nodes, min(REGIONS, size.nodes))
+        with self._cost("nodes report for the first time") as cost:
+            fleet.everybody_beats()
+            cost.units = size.nodes
+        fill(self._url, list(fleet.nodes.values()), size.sessions, large.workspace.id)
+        fleet.everybody_beats()  # leased, now that none is alone; connections and caches are warm
+        with self._cost("heartbeats, nothing new") as cost:
+            cost.rounds = size.steady_rounds
+            for _ in range(cost.rounds):
+                cost.units += len(fleet.nodes)
+                fleet.everybody_beats()
+        self._check("after heartbeats")
+        self._link()
+        self._look()
+        nodes = list(fleet.nodes.values())
+        self._lose("a node lost", nodes[:1])
+        region = nodes[1].region
+        self._lose("a region lost", [node for node in nodes[1:] if node.region == region])
+        self._deploy(list(fleet.nodes.values())[: size.replaced])
+        return self._costs
+
+    @contextmanager
+    def _cost(self, what: str) -> Iterator[Cost]:
+        with self._watch.cost(what) as cost:
+            yield cost
+        self._costs.append(cost)
+        _say(self._size, cost)
+
+    # ── people link ──────────────────────────────────────────────────────────
+
+    def _link(self) -> None:
+        fleet, count = self._fleet, self._size.linking
+        before = set(self._held())
+        with self._cost("create to QR") as cost:
+            cost.units = count
+            answers = fleet.at_once(self._create for _ in range(count))
+        if wrong := [one for one in answers if one["qr"] is None]:
+            raise BrokenPromise(f"{len(wrong)} of {count} sessions came without a QR")
+        holders = {one: node for node in fleet.nodes.values() for one in node.held if one not in before}
+        with self._cost("QR rotated") as cost:
+            for _ in range(ROTATIONS):
+                for session_id, node in holders.items():
+                    node.show_qr(session_id)
+                cost.units += fleet.everybody_reports()
+        with self._cost("scanned and ready") as cost:
+            for place, (session_id, node) in enumerate(holders.items()):
+                node.emit(session_id, EventType.SESSION_AUTHENTICATED)
+                number = f"+{FIRST_NUMBER + self._size.sessions + place}"
+                node.emit(
+                    session_id,
+                    EventType.SESSION_READY,
+                    phone_number=number,
+                    display_name="Ayu",
+                    platform="android",
+                    phone_extraction_ms=80,
+                )
+            fleet.everybody_reports()
+            cost.units = len(holders)
+        self._check("after linking")
+
+    def _create(self) -> dict[str, Any]:
+        headers = {"Authorization": f"Bearer {self._key}"}
+        answer: dict[str, Any] = json.loads(self._fleet.request("POST", "/api/sessions", b"{}", headers))
+        return answer
+
+    def _look(self) -> None:
+        """What an operator's tools ask every few seconds."""
+        for what, path, headers in (
+            ("GET /health", "/health", {}),
+            ("GET /metrics", "/metrics", {"Authorization": f"Bearer {METRICS_TOKEN}"}),
+            ("GET /api/sessions", "/api/sessions?limit=50", {"Authorization": f"Bearer {self._key}"}),
+        ):
+            with self._cost(what) as cost:
+                cost.units = 10
+                for _ in range(cost.units):
+                    self._fleet.request("GET", path, b"", headers)
+
+    # ── machines go ──────────────────────────────────────────────────────────
+
+    def _lose(self, what: str, lost: list[SimNode]) -> None:
+        """They are silent from here on, and their leases ended long ago."""
+        gone = [one for node in lost for one in node.held]
+        for node in lost:
+            del self._fleet.nodes[node.id]
+        with psycopg.connect(self._url) as connection:
+            past = "to_char(clock_timestamp() AT TIME ZONE 'UTC' - interval '2 hours', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"
+            connection.execute(
+                f"UPDATE nodes SET last_seen_at = {past} WHERE id = ANY(%s)",  # noqa: S608 - our own text
+                [[node.id for node in lost]],
+            )
+            connection.execute(f"UPDATE hearing SET since = {past}")  # noqa: S608
+        with self._cost(what) as cost:
+            self._until_begun(cost, gone)
+        self._check(what)
+
+    def _deploy(self, leaving: list[SimNode]) -> None:
+        """These drain; once they are empty they go, and new ones come in their place."""
+        moved = [one for node in leaving for one in node.held]
+        for node in leaving:
+            node.draining = True
+        with self._cost("a part of the fleet replaced") as cost:
+            self._until_begun(cost, moved)
+        if left := [one for node in leaving for one in node.held]:
+            raise BrokenPromise(f"{len(left)} sessions stay on nodes that are leaving")
+        for node in leaving:
+            del self._fleet.nodes[node.id]
+        self._check("after the deploy")
+
+    def _until_begun(self, cost: Cost, sessions: list[str]) -> None:
+        cost.units = len(sessions)
+        while len(self._fleet.begun) < len(sessions):
+            cost.rounds += 1
+            if cost.rounds > MOST_ROUNDS:
+                raise BrokenPromise(
+                    f"{cost.what}: {len(self._fleet.begun)} of {len(sessions)} after {MOST_ROUNDS}"
+                )
+            self._fleet.everybody_beats()
+        self._fleet.everybody_reports()
+        if self._fleet.begun != Counter(sessions):
+            twice = [one for one, times in self._fleet.begun.items() if times > 1]
+            raise BrokenPromise(f"{cost.what}: {len(twice)} sessions were begun more than once")
+
+    # ── the promise ──────────────────────────────────────────────────────────
+
+    def _held(self) -> list[str]:
+        return [one for node in self._fleet.nodes.values() for one in node.held]
+
+    def _check(self, when: str) -> None:
+        held = Counter(self._held())
+        with psycopg.connect(self._url) as connection:
+            rows = connection.execute("SELECT id, node_id, generation, status FROM sessions").fetchall()
+        wrong = [
+            (session_id, status)
+            for session_id, node_id, generation, status in rows
+            if held[session_id] != 1
+            or status != "connected"
+            or self._fleet.nodes[node_id].held.get(session_id, (0, 0))[0] != generation
+        ]
+        if wrong or len(held) != len(rows):
+            raise BrokenPromise(f"{when}: {len(wrong)} of {len(rows)} sessions, such as {wrong[:3]}")
+
+
+def _say(size: Size, cost: Cost) -> None:
+    units = max(1, cost.units)
+    print(
+        f"{size.sessions:>6} sessions: {cost.what}: {cost.units} in {cost.wall_seconds:.1f} s, {cost.rounds} rounds,"
+        f" functions {cost.functions_cpu_seconds / units * 1000:.2f} ms, database"
+        f" {cost.database_cpu_seconds / units * 1000:.2f} ms, {cost.statements / units:.1f} statements, "
+        f"{cost.wal_bytes / units:.0f} B of WAL each, slowest answer {cost.request_ms_most:.0f} ms",
+        file=sys.stderr,
+        flush=True,
+    )
