@@ -10,7 +10,7 @@ import logging
 from datetime import timedelta
 
 from functions.event_intake import EventIntake
-from functions.placer import Placer
+from functions.placer import Fleet, Placer
 from functions.specs import spec_of
 from storage.clock import Clock
 from storage.event_log import Outcome
@@ -27,6 +27,19 @@ DEVICE_REMOVAL_PATIENCE = timedelta(days=1)
 """How long an ended link's login is kept on disk only to log its device out. A machine that was away is back
 within hours; after a day the login is destroyed, and the device stands in the phone's list until the person
 removes it there or WhatsApp does, after 30 days."""
+
+
+class _LazyFleet:
+    """Looks at the other nodes once in a heartbeat, and not at all when nothing is to move."""
+
+    def __init__(self, placer: Placer) -> None:
+        self._placer = placer
+        self._fleet: Fleet | None = None
+
+    def get(self) -> Fleet:
+        if self._fleet is None:
+            self._fleet = self._placer.fleet()
+        return self._fleet
 
 
 class NodeReports:
@@ -70,13 +83,17 @@ class NodeReports:
             erase=[],
             alone=alone,
         )
+        known, fleet = set(reported), _LazyFleet(self._placer)
         for session in self._registry.sessions.for_node(heartbeat.node_id, reported):
-            self._add_wish(answer, node, heartbeat, session, session.id in running, session.id in reported)
+            self._add_wish(
+                answer, fleet, node, heartbeat, session, session.id in running, session.id in known
+            )
         return answer
 
     def _add_wish(
         self,
         answer: HeartbeatAnswer,
+        fleet: _LazyFleet,
         node: Node,
         heartbeat: Heartbeat,
         session: Session,
@@ -94,7 +111,7 @@ class NodeReports:
                 (answer.close if session.node_id is None else answer.drop).append(session.id)
         elif session.wanted is Wanted.OPEN:
             if node.leaving or session.moving_to is not None:
-                self._add_leaving(answer, node, heartbeat, session, running)
+                self._add_leaving(answer, fleet, node, heartbeat, session, running)
             else:
                 answer.run.append(spec_of(session))
         elif session.wanted is Wanted.LOGGED_OUT:
@@ -103,10 +120,16 @@ class NodeReports:
             answer.close.append(session.id)
 
     def _add_leaving(
-        self, answer: HeartbeatAnswer, node: Node, heartbeat: Heartbeat, session: Session, running: bool
+        self,
+        answer: HeartbeatAnswer,
+        fleet: _LazyFleet,
+        node: Node,
+        heartbeat: Heartbeat,
+        session: Session,
+        running: bool,
     ) -> None:
         """One that should go elsewhere. A linked one is saved and closed here before it is opened there."""
-        home = self._placer.next_home(session, node)
+        home = fleet.get().next_home(session, node)
         if home is None:
             if node.draining and not running and session.status is SessionStatus.CREATED:
                 self._registry.unplace(session.id)  # it takes nothing new, so let another node have it
@@ -116,6 +139,7 @@ class NodeReports:
             answer.hand_over.append(session.id)
         else:
             self._registry.give(session.id, node.id, home.id)
+            fleet.get().has_one_more(session, home)
             if running:
                 answer.drop.append(session.id)
             log.info(

@@ -113,6 +113,8 @@ class Sessions:
             session, new = self._registry.create(session, idempotency)
             if new:
                 self._quotas.check(workspace.id, starts=wanted.start)
+            if new and session.node_id is not None:
+                self._nodes.expect_one_more(session.node_id)
             if new and wanted.webhook_url is not None:
                 self._workspaces.add_endpoint(workspace.id, wanted.webhook_url, session.id)
         if not new or not wanted.start:

@@ -20,6 +20,9 @@ from storage.node_signing import TOLERANCE
 NONCE_LIFE = 2 * TOLERANCE + timedelta(minutes=1)
 """A signature made five minutes ahead of our clock is good for ten minutes; a minute to spare."""
 
+CLEARING = timedelta(seconds=10)
+"""Longer than a heartbeat works on it, so that it ends by itself only when its process died."""
+
 FIRST_PAUSE = timedelta(seconds=5)
 LONGEST_PAUSE = timedelta(seconds=60)
 """For a node whose control API does not answer. Its heartbeats bring it what it should run meanwhile."""
@@ -133,14 +136,26 @@ class Nodes:
             self._database.run("hear_since", now=to_wire(now))
 
     def _has_others(self, node_id: str, now: datetime, lease_ttl: timedelta) -> bool:
-        row = self._database.one("other_live_nodes", id=node_id, oldest=to_wire(now - lease_ttl))
-        assert row is not None
-        return bool(row["others"])
+        oldest = to_wire(now - lease_ttl)
+        return self._database.one("other_live_node", id=node_id, oldest=oldest) is not None
 
     def lost(self, lease_ttl: timedelta) -> list[Node]:
         """Nodes that are taken for dead and still have sessions that want a browser."""
         oldest = to_wire(self.now() - lease_ttl)
         return [Node.from_row(row) for row in self._database.all("lost_nodes", oldest=oldest)]
+
+    def claim_lost(self, node_id: str) -> str | None:
+        """The right to give away a lost node's sessions, or None while somebody else does."""
+        now = self.now()
+        until = to_wire(now + CLEARING)
+        with self._database.transaction():
+            taken = self._database.run("claim_lost_node", id=node_id, now=to_wire(now), until=until)
+        return until if taken else None
+
+    def release_lost(self, node_id: str, claim: str) -> None:
+        """The next heartbeat may go on at once."""
+        with self._database.transaction():
+            self._database.run("release_lost_node", id=node_id, claim=claim)
 
     def is_lost(self, node_id: str, lease_ttl: timedelta) -> bool:
         """The same, asked again inside the transaction that takes a session: it may have come back."""
@@ -157,6 +172,16 @@ class Nodes:
     def all(self) -> list[Node]:
         """Every node that ever reported, by index."""
         return [Node.from_row(row) for row in self._database.all("nodes")]
+
+    def living(self, lease_ttl: timedelta) -> list[Node]:
+        """Those that were heard within a lease, by index. Rows of nodes that are no more stay for ever."""
+        oldest = to_wire(self.now() - lease_ttl)
+        return [Node.from_row(row) for row in self._database.all("living_nodes", oldest=oldest)]
+
+    def expect_one_more(self, node_id: str) -> None:
+        """A session was placed there. What the node says next counts."""
+        with self._database.transaction():
+            self._database.run("expect_one_more", id=node_id)
 
     def get(self, node_id: str) -> Node:
         """Raises NotFound."""

@@ -174,12 +174,15 @@ UPDATE sessions SET is_primary = :is_primary, version = version + 1
 WHERE id = :id AND is_primary <> :is_primary;
 
 -- name: sessions_for_node
--- What a node may have to do something about: its own, and whatever it reports.
+-- What a node may have to do something about: its own, and whatever it reports. The ids first, each kind by its
+-- index: with OR between them PostgreSQL reads every session there is, 17 ms for each heartbeat among 50,000.
 SELECT s.*, n.url AS node_url, n.instance_index AS node_index
 FROM sessions s LEFT JOIN nodes n ON n.id = s.node_id
-WHERE (s.node_id = :node_id
-       AND (s.wanted IN ('open', 'logged_out') OR (s.wanted = 'erased' AND s.erased_at IS NULL)))
-   OR s.id IN (SELECT value FROM json_each(:reported));
+WHERE s.id IN (
+    SELECT id FROM sessions
+    WHERE node_id = :node_id
+      AND (wanted IN ('open', 'logged_out') OR (wanted = 'erased' AND erased_at IS NULL))
+    UNION SELECT value FROM json_each(:reported));
 
 -- name: unplaced_sessions
 -- Sessions that want a browser and have no node yet, oldest first.
@@ -385,9 +388,25 @@ SELECT :now AS now;
 -- postgres
 SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS now;
 
--- name: other_live_nodes
+-- name: other_live_node
 -- Whether anybody else could take over this node's sessions.
-SELECT count(*) AS others FROM nodes WHERE id <> :id AND last_seen_at > :oldest;
+SELECT 1 FROM nodes WHERE id <> :id AND last_seen_at > :oldest LIMIT 1;
+
+-- name: living_nodes
+-- Nodes that were heard within a lease.
+SELECT * FROM nodes WHERE last_seen_at > :oldest ORDER BY instance_index;
+
+-- name: expect_one_more
+-- A session was placed on this node, which has not said so itself yet.
+UPDATE nodes SET live = live + 1, room = CASE WHEN room > 0 THEN room - 1 ELSE room END WHERE id = :id;
+
+-- name: claim_lost_node
+-- One heartbeat at a time gives away the sessions of a lost node; no row while another one does.
+UPDATE nodes SET clearing_until = :until WHERE id = :id AND (clearing_until IS NULL OR clearing_until <= :now);
+
+-- name: release_lost_node
+-- It has done what it could in its time.
+UPDATE nodes SET clearing_until = NULL WHERE id = :id AND clearing_until = :claim;
 
 -- name: lost_nodes
 -- Nodes whose lease has run out, or that the operator gave up, and that have sessions that want a browser.
