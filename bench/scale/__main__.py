@@ -1,4 +1,4 @@
-"""`python -m bench.scale --sessions 1000,10000,50000`: a simulated fleet on real functions and a real PostgreSQL.
+"""`python -m bench.scale --sessions 1000,10000,50000`: a simulated fleet on real functions and PostgreSQL.
 
 The functions are gunicorn with the workers and threads of production, reached over loopback HTTP, because the
 cost of a heartbeat is mostly Python between socket and database, which an app called in-process would leave
@@ -38,7 +38,7 @@ SETTINGS = {
     "synchronous_commit": "on",
     "deadlock_timeout": "1s",
 }
-"""As in production, but for fsync, which stays off: the disk of the machine that measures is not in question."""
+"""As in production, but for fsync, which stays off: the disk of whoever measures is not in question."""
 
 
 def walk(server: PostgresServer, directory: Path, size: Size) -> list[Cost]:

@@ -30,7 +30,8 @@ CLIENTS = 8
 """Requests under way at a time; two workers with eight threads each answer them."""
 PATIENCE_SECONDS = 300.0
 """Longer than a real node's five: a slow answer is to be measured, not cut."""
-SLOTS = 150
+SLOTS = 200
+"""Room for the sessions of a region that is lost, and of neighbours in a small one."""
 QR_LIFE = timedelta(seconds=20)
 BATCH = 100  # events in one report, as of a real node's relay
 
@@ -126,6 +127,7 @@ class Traffic:
     """What went over the wire."""
 
     requests: int = 0
+    heartbeats: int = 0
     bytes_sent: int = 0
     bytes_received: int = 0
     seconds: list[float] = field(default_factory=list)
@@ -192,6 +194,7 @@ class Fleet:
         begun = node.obey(HeartbeatAnswer.from_wire(json.loads(answer)), heartbeat)
         with self._lock:
             self.begun.update(begun)
+            self.traffic.heartbeats += 1
         return len(begun)
 
     def everybody_reports(self, nodes: Iterable[SimNode] | None = None) -> int:

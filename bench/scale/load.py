@@ -1,4 +1,4 @@
-"""Fills a registry: workspaces, linked sessions on nodes that have reported, and what happened to them so far.
+"""Fills a registry: workspaces, linked sessions on nodes that have reported, and what happened to them.
 
 Rule: rows are made by the registry's own records, so they have every column that its code would write.
 """
@@ -67,8 +67,8 @@ def fill(url: str, nodes: list[SimNode], count: int, large_workspace: str) -> No
             rows.append(_columns(session))
         _copy(connection, "sessions", rows)
         connection.execute(
-            "INSERT INTO events SELECT s.id || '-' || n, s.id, s.node_id, 1, n, 'session_reconnected', %s, %s,"
-            " '{}', 'applied' FROM sessions s, generate_series(1, %s) AS n",
+            "INSERT INTO events SELECT s.id || '-' || n, s.id, s.node_id, 1, n, 'session_reconnected',"
+            " %s, %s, '{}', 'applied' FROM sessions s, generate_series(1, %s) AS n",
             [to_wire(now), to_wire(now), EVENTS_OF_A_SESSION],
         )
     with psycopg.connect(url, autocommit=True) as connection:

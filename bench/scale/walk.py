@@ -1,4 +1,4 @@
-"""What happens to a fleet of one size, in order: it beats, people link, machines are lost, a deploy replaces some.
+"""What happens to a fleet of one size, in order: people link, machines are lost, a deploy replaces some.
 
 Rule: after every loss and every move each linked session is on exactly one living node, and was begun there
 exactly once; the walk fails otherwise, so no figure stands for a fleet that broke its promise.
@@ -12,7 +12,8 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -20,7 +21,7 @@ import psycopg
 from bench.scale.fleet import Fleet, SimNode
 from bench.scale.load import FIRST_NUMBER, fill
 from bench.scale.watch import Cost, Watch
-from storage.clock import SystemClock
+from storage.clock import SystemClock, to_wire
 from storage.database import open_database
 from storage.events import EventType
 from storage.workspaces import Workspaces
@@ -29,8 +30,10 @@ LEASE_TTL = timedelta(hours=1)
 """Nobody waits for it: whoever is to be lost is written down as silent for twice as long."""
 MOST_ROUNDS = 200
 REGIONS = 4
+CUSTOMERS = 30
+"""Whose people link while it is measured."""
 ROTATIONS = 3
-METRICS_TOKEN = "metrics-of-the-simulator-0123456789"
+METRICS_TOKEN = "metrics-of-the-simulator-0123456789"  # noqa: S105
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +75,9 @@ class Walk:
         fleet, size = self._fleet, self._size
         database = open_database(self._url)
         try:
-            large = Workspaces(database, SystemClock()).create("Large customer")
+            workspaces = Workspaces(database, SystemClock())
+            large = workspaces.create("Large customer")
+            self._keys = [workspaces.create(f"Customer {place}").api_key for place in range(CUSTOMERS)]
         finally:
             database.close()
         self._key = large.api_key
@@ -111,7 +116,11 @@ class Walk:
         before = set(self._held())
         with self._cost("create to QR") as cost:
             cost.units = count
-            answers = fleet.at_once(self._create for _ in range(count))
+            keys = [self._keys[place % CUSTOMERS] for place in range(count)]
+            answers = fleet.at_once([partial(self._create, key) for key in keys])
+            cost.most_on_one_node = max(
+                sum(one not in before for one in node.held) for node in fleet.nodes.values()
+            )
         if wrong := [one for one in answers if one["qr"] is None]:
             raise BrokenPromise(f"{len(wrong)} of {count} sessions came without a QR")
         holders = {one: node for node in fleet.nodes.values() for one in node.held if one not in before}
@@ -136,8 +145,8 @@ class Walk:
             cost.units = len(holders)
         self._check("after linking")
 
-    def _create(self) -> dict[str, Any]:
-        headers = {"Authorization": f"Bearer {self._key}"}
+    def _create(self, key: str) -> dict[str, Any]:
+        headers = {"Authorization": f"Bearer {key}"}
         answer: dict[str, Any] = json.loads(self._fleet.request("POST", "/api/sessions", b"{}", headers))
         return answer
 
@@ -160,13 +169,11 @@ class Walk:
         gone = [one for node in lost for one in node.held]
         for node in lost:
             del self._fleet.nodes[node.id]
+        past = to_wire(datetime.now(UTC) - 2 * LEASE_TTL)
         with psycopg.connect(self._url) as connection:
-            past = "to_char(clock_timestamp() AT TIME ZONE 'UTC' - interval '2 hours', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"
-            connection.execute(
-                f"UPDATE nodes SET last_seen_at = {past} WHERE id = ANY(%s)",  # noqa: S608 - our own text
-                [[node.id for node in lost]],
-            )
-            connection.execute(f"UPDATE hearing SET since = {past}")  # noqa: S608
+            ids = [node.id for node in lost]
+            connection.execute("UPDATE nodes SET last_seen_at = %s WHERE id = ANY(%s)", [past, ids])
+            connection.execute("UPDATE hearing SET since = %s", [past])
         with self._cost(what) as cost:
             self._until_begun(cost, gone)
         self._check(what)
@@ -178,6 +185,7 @@ class Walk:
             node.draining = True
         with self._cost("a part of the fleet replaced") as cost:
             self._until_begun(cost, moved)
+        self._fleet.everybody_beats(leaving)  # says that it is empty
         if left := [one for node in leaving for one in node.held]:
             raise BrokenPromise(f"{len(left)} sessions stay on nodes that are leaving")
         for node in leaving:
@@ -186,6 +194,7 @@ class Walk:
 
     def _until_begun(self, cost: Cost, sessions: list[str]) -> None:
         cost.units = len(sessions)
+        before = {node.id: len(node.held) for node in self._fleet.nodes.values()}
         while len(self._fleet.begun) < len(sessions):
             cost.rounds += 1
             if cost.rounds > MOST_ROUNDS:
@@ -194,6 +203,8 @@ class Walk:
                 )
             self._fleet.everybody_beats()
         self._fleet.everybody_reports()
+        now = {node.id: len(node.held) for node in self._fleet.nodes.values()}
+        cost.most_on_one_node = max(now[one] - before.get(one, 0) for one in now)
         if self._fleet.begun != Counter(sessions):
             twice = [one for one, times in self._fleet.begun.items() if times > 1]
             raise BrokenPromise(f"{cost.what}: {len(twice)} sessions were begun more than once")
@@ -221,10 +232,12 @@ class Walk:
 def _say(size: Size, cost: Cost) -> None:
     units = max(1, cost.units)
     print(
-        f"{size.sessions:>6} sessions: {cost.what}: {cost.units} in {cost.wall_seconds:.1f} s, {cost.rounds} rounds,"
+        f"{size.sessions:>6} sessions: {cost.what}: {cost.units} in {cost.wall_seconds:.1f} s,"
+        f" {cost.rounds} rounds,"
         f" functions {cost.functions_cpu_seconds / units * 1000:.2f} ms, database"
         f" {cost.database_cpu_seconds / units * 1000:.2f} ms, {cost.statements / units:.1f} statements, "
-        f"{cost.wal_bytes / units:.0f} B of WAL each, slowest answer {cost.request_ms_most:.0f} ms",
+        f"{cost.wal_bytes / units:.0f} B of WAL each, slowest answer {cost.request_ms_most:.0f} ms,"
+        f" at most {cost.most_on_one_node} on one node",
         file=sys.stderr,
         flush=True,
     )

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from os.path import commonprefix
+from itertools import takewhile
 from typing import Any
 
 import psycopg
@@ -29,6 +29,8 @@ class Cost:
     """How many of what it is about: heartbeats, events, sessions."""
     rounds: int = 0
     requests: int = 0
+    heartbeats: int = 0
+    """Of the requests; what they cost by themselves is known from quiet times."""
     wall_seconds: float = 0.0
     functions_cpu_seconds: float = 0.0
     database_cpu_seconds: float = 0.0
@@ -36,6 +38,8 @@ class Cost:
     transactions: int = 0
     wal_bytes: int = 0
     connections: int = 0
+    most_on_one_node: int = 0
+    """Sessions that one node got; how evenly they were spread."""
     bytes_sent: int = 0
     bytes_received: int = 0
     request_ms_median: float = 0.0
@@ -78,7 +82,7 @@ class Watch:
         )
         cost.wal_bytes, cost.transactions = int(wal), int(commits)
         traffic = self._fleet.traffic
-        cost.requests = traffic.requests
+        cost.requests, cost.heartbeats = traffic.requests, traffic.heartbeats
         cost.bytes_sent, cost.bytes_received = traffic.bytes_sent, traffic.bytes_received
         if traffic.seconds:
             ordered = sorted(traffic.seconds)
@@ -93,8 +97,8 @@ class Watch:
     def _reading(self) -> tuple[float, float, float, float]:
         self._connection.execute("SELECT pg_stat_force_next_flush()")
         row = self._one(
-            "SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::float8 AS wal, xact_commit::float8 AS n"
-            " FROM pg_stat_database WHERE datname = current_database()"
+            "SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::float8 AS wal,"
+            " xact_commit::float8 AS n FROM pg_stat_database WHERE datname = current_database()"
         )
         return (
             processes.cpu_seconds([self._functions]),
@@ -105,9 +109,10 @@ class Watch:
 
     def _read_statements(self, cost: Cost) -> None:
         rows = self._connection.execute(
-            "SELECT query, calls, mean_exec_time AS mean_ms, max_exec_time AS max_ms, total_exec_time AS total_ms"
-            " FROM pg_stat_statements s JOIN pg_database d ON d.oid = s.dbid"
-            " WHERE d.datname = current_database() AND query NOT LIKE '%pg_stat%' ORDER BY total_exec_time DESC"
+            "SELECT query, calls, mean_exec_time AS mean_ms, max_exec_time AS max_ms,"
+            " total_exec_time AS total_ms FROM pg_stat_statements s JOIN pg_database d ON d.oid = s.dbid"
+            " WHERE d.datname = current_database() AND query NOT LIKE '%pg_stat%'"
+            " ORDER BY total_exec_time DESC"
         ).fetchall()
         cost.statements = sum(row["calls"] for row in rows)
         cost.statements_by_time = [{**row, "query": _name_of(row["query"])} for row in rows[:5]]
@@ -122,7 +127,8 @@ def _name_of(statement: str) -> str:
     """The name in queries.sql: the one that has the longest beginning in common."""
 
     def common(name: str) -> int:
-        return len(commonprefix([_plain(POSTGRES_QUERIES[name]), _plain(statement)]))
+        pairs = zip(_plain(POSTGRES_QUERIES[name]), _plain(statement), strict=False)
+        return len(list(takewhile(lambda pair: pair[0] == pair[1], pairs)))
 
     best = max(POSTGRES_QUERIES, key=common)
     return best if common(best) >= 20 else _plain(statement)[:60]
