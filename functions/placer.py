@@ -25,8 +25,8 @@ whichever node."""
 LOOK_AGAIN_AFTER = 20
 """Placements, because other heartbeats place as well."""
 PLACING_SECONDS = 0.5
-"""And for how long: a node waits five seconds for its answer. When 125 of 500 nodes were lost, a heartbeat that
-worked through all of them took 33 s, and the nodes that were left would have taken themselves for cut off."""
+"""And for how long: a node waits five seconds for its answer. When 125 of 500 nodes were lost, a heartbeat
+that worked through all of them took 33 s, and the nodes left would have taken themselves for cut off."""
 
 
 class Fleet:
@@ -117,8 +117,8 @@ class Placer:
             log.info("session_placed", extra={"session_id": session.id, "node_id": node.id})
 
     def take_over(self) -> None:
-        """Give the sessions of nodes that are lost to others. One heartbeat at a time clears a lost node: when
-        all of them tried the same sessions, a hundred cost as much as a thousand."""
+        """Give the sessions of nodes that are lost to others. One heartbeat at a time clears a lost node:
+        when all of them tried the same sessions, a hundred cost as much as a thousand."""
         lost = self._nodes.lost(self._lease_ttl)
         if not lost:
             return

@@ -77,22 +77,25 @@ def main(arguments: list[str]) -> int:
         "sessions_of_a_node": given.per_node,
         "postgres": SETTINGS,
     }
-    results = []
+    results: list[dict[str, Any]] = []
     with postgres.running(SETTINGS) as server:
         for size in sizes:
             with tempfile.TemporaryDirectory(prefix="linkpool-scale-") as directory:
                 costs = walk(server, Path(directory), size)
-            results.append(
-                {"sessions": size.sessions, "nodes": size.nodes, "costs": [c.to_json() for c in costs]}
-            )
-    whole = {"about": about, "sizes": results}
+            found = [cost.to_json() for cost in costs]
+            results.append({"sessions": size.sessions, "nodes": size.nodes, "costs": found})
+            _write({"about": about, "sizes": results}, publish=not given.dry_run)
+    return 0
+
+
+def _write(whole: dict[str, Any], *, publish: bool) -> None:
+    """After each size: the largest takes longest, and may not be waited for."""
     markdown = report.markdown(whole)
     print(markdown)
-    if not given.dry_run:
+    if publish:
         (RESULTS / "scale.json").write_text(json.dumps(whole, indent=1, ensure_ascii=False) + "\n")
         (RESULTS / "scale.md").write_text(markdown)
         (RESULTS / "scale.svg").write_text(report.svg(whole))
-    return 0
 
 
 if __name__ == "__main__":
