@@ -30,6 +30,7 @@ CLIENTS = 8
 """Requests under way at a time; two workers with eight threads each answer them."""
 PATIENCE_SECONDS = 300.0
 """Longer than a real node's five: a slow answer is to be measured, not cut."""
+RETRY_SECONDS = 0.1
 SLOTS = 200
 """Room for the sessions of a region that is lost, and of neighbours in a small one."""
 QR_LIFE = timedelta(seconds=20)
@@ -137,6 +138,10 @@ class Refused(Exception):
     """The functions answered with an error."""
 
 
+class Busy(Refused):
+    """503: later."""
+
+
 class Fleet:
     """All nodes, and one small server that answers direct calls in the place of each."""
 
@@ -227,7 +232,8 @@ class Fleet:
             self.traffic.bytes_received += len(answer)
             self.traffic.seconds.append(time.perf_counter() - began)
         if response.status >= 300:
-            raise Refused(f"{method} {path.split('?')[0]}: {response.status} {answer[:300]!r}")
+            kind = Busy if response.status == 503 else Refused
+            raise kind(f"{method} {path.split('?')[0]}: {response.status} {answer[:300]!r}")
         return answer
 
     def at_once(self, work: Iterable[Any]) -> list[Any]:
@@ -235,9 +241,16 @@ class Fleet:
         return list(self._threads.map(lambda one: one(), work))
 
     def _post(self, node: SimNode, path: str, body: bytes) -> bytes:
-        return self.request(
-            "POST", path, body, sign(self._secret, node.id, "POST", path, body, datetime.now(UTC))
-        )
+        """Signed anew and sent again while the functions say that they are busy, as a real relay does."""
+        give_up_at = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            signed = sign(self._secret, node.id, "POST", path, body, datetime.now(UTC))
+            try:
+                return self.request("POST", path, body, signed)
+            except Busy:
+                if time.monotonic() > give_up_at:
+                    raise
+                time.sleep(RETRY_SECONDS)
 
     # ── being called ─────────────────────────────────────────────────────────
 
