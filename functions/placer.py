@@ -118,7 +118,7 @@ class Placer:
 
     def take_over(self) -> None:
         """Give the sessions of nodes that are lost to others. One heartbeat at a time clears a lost node:
-        when all of them tried the same sessions, a hundred cost as much as a thousand."""
+        when all of them tried, most waited for another's transaction to find a session taken."""
         lost = self._nodes.lost(self._lease_ttl)
         if not lost:
             return
