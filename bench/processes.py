@@ -80,6 +80,11 @@ def pss_bytes(roots: Iterable[int]) -> int:
     return sum(_pss(pid) for pid in tree(roots))
 
 
+def own_pss_bytes(pid: int) -> int:
+    """Of one process alone."""
+    return _pss(pid)
+
+
 def _pss(pid: int) -> int:
     try:
         for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():

@@ -10,6 +10,7 @@ import asyncio
 import os
 import sys
 from importlib import import_module
+from pathlib import Path
 
 from browser_pool.driver import Driver
 from storage import logs
@@ -31,15 +32,15 @@ def main() -> int:
         # the default watches each child with a thread of its own, whose start held the loop for 60 ms
         asyncio.set_child_watcher(asyncio.PidfdChildWatcher())
     try:
-        asyncio.run(_node())
+        asyncio.run(_node(Path(os.environ.get("DATA_DIR") or "./data").absolute()))
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 2
     return 0
 
 
-async def _node() -> None:
-    async with Driver() as driver:
+async def _node(data_dir: Path) -> None:
+    async with Driver(data_dir / "driver") as driver:
         await asyncio.to_thread(import_module, "browser_pool.service")
         from browser_pool.config import PoolConfig
         from browser_pool.service import serve

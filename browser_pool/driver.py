@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -26,7 +28,10 @@ DRIVER_ARGUMENT = b"run-driver"
 class Driver:
     """Async context manager around the Playwright process, which boots while the caller goes on."""
 
-    def __init__(self) -> None:
+    def __init__(self, scratch: Path | None = None) -> None:
+        """`scratch` is where its temporary files go, one directory for each pool process: it makes one for
+        every browser that it attaches to and, killed, leaves them all. None: the machine's own place."""
+        self._scratch = scratch
         self.watchers: set[Callable[[], None]] = set()
         """Called, each once, when the process dies unasked."""
         self._playwright: Playwright | None = None
@@ -51,7 +56,11 @@ class Driver:
         async with self._starting:
             if self._playwright is None:
                 before = _driver_processes()
-                self._playwright = await async_playwright().start()
+                starting = async_playwright()
+                with _temporary_files_in(self._scratch):
+                    self._playwright = await starting.start()
+                # set when the process dies; unread, asyncio reports it as an error of ours, minutes later
+                starting._connection._transport.on_error_future.add_done_callback(_read_and_forget)
                 (pid,) = _driver_processes() - before
                 self._pidfd = os.pidfd_open(pid)
                 asyncio.get_running_loop().add_reader(self._pidfd, self._on_death)
@@ -93,6 +102,44 @@ class Driver:
         playwright, self._playwright = self._playwright, None
         if playwright is not None:
             await playwright.stop()
+
+
+def _read_and_forget(future: asyncio.Future[None]) -> None:
+    if not future.cancelled():
+        future.exception()
+
+
+@contextmanager
+def _temporary_files_in(scratch: Path | None) -> Iterator[None]:
+    """For a driver that starts inside. What drivers left that were killed is removed first."""
+    mine = None if scratch is None else _swept(scratch)
+    if mine is None:
+        yield
+        return
+    before = os.environ.get("TMPDIR")
+    os.environ["TMPDIR"] = str(mine)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["TMPDIR"]
+        else:
+            os.environ["TMPDIR"] = before
+
+
+def _swept(scratch: Path) -> Path | None:
+    """This process's own directory in it, empty; None where none can be made."""
+    mine = scratch / str(os.getpid())
+    try:
+        scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for old in scratch.iterdir():
+            # another pool that was started here by mistake finds the lock taken; ours must not suffer
+            if old == mine or not Path("/proc", old.name).exists():
+                shutil.rmtree(old, ignore_errors=True)
+        mine.mkdir(mode=0o700)
+    except OSError:
+        return None  # the service says what is wrong with the data directory
+    return mine
 
 
 def _driver_processes() -> set[int]:

@@ -1,4 +1,4 @@
-"""How long webhooks, events and the audit log are remembered.
+"""How long webhooks, events, deleted sessions and the audit log are remembered.
 
 Rule: removed a small batch at a time, each in its own short transaction, so that nobody waits for it. What is
 dead is kept longer than what was delivered: it can still be replayed.
@@ -54,6 +54,10 @@ class Retention:
             counts.append(self._database.run("prune_events", before=old, limit=BATCH))
         with self._database.transaction():
             counts.append(self._database.run("prune_endpoints", before=old, limit=BATCH))
+        with self._database.transaction():
+            # a day is over for all of them; creations remove them too, but nobody may create any more
+            self._database.run("prune_idempotency_keys", oldest=old)
+            counts.append(self._database.run("prune_sessions", before=old, limit=BATCH))
         with self._database.transaction():
             audit_old = to_wire(now - self._audit_keep)
             counts.append(self._database.run("prune_audit", before=audit_old, limit=BATCH))

@@ -128,6 +128,10 @@ class System:
     def pid(self, name: str) -> int:
         return self._processes[name].pid
 
+    def running(self) -> dict[str, int]:
+        """Name → pid of what was started and not stopped."""
+        return {name: process.pid for name, process in list(self._processes.items())}
+
     def log(self, name: str) -> str:
         return (self.directory / f"{name}.log").read_text(errors="replace")
 

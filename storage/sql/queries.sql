@@ -749,6 +749,20 @@ DELETE FROM endpoints WHERE id IN (
     LIMIT :limit)
   AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.endpoint_id = endpoints.id);
 
+-- name: prune_sessions
+-- Forget sessions that were deleted and erased long ago, when nothing names them any more.
+DELETE FROM sessions WHERE id IN (
+    SELECT s.id FROM sessions s
+    WHERE s.deleted_at < :before AND s.erased_at < :before
+      AND NOT EXISTS (SELECT 1 FROM events e WHERE e.session_id = s.id)
+      AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.session_id = s.id)
+      AND NOT EXISTS (SELECT 1 FROM stream t WHERE t.session_id = s.id)
+      AND NOT EXISTS (SELECT 1 FROM endpoints p WHERE p.session_id = s.id)
+      AND NOT EXISTS (SELECT 1 FROM chats c WHERE c.session_id = s.id)
+      AND NOT EXISTS (SELECT 1 FROM idempotency_keys k WHERE k.session_id = s.id)
+      AND NOT EXISTS (SELECT 1 FROM sessions r WHERE r.replaced_by = s.id)
+    LIMIT :limit);
+
 -- ── audit ────────────────────────────────────────────────────────────────────────────────────────
 
 -- name: insert_audit
