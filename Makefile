@@ -4,7 +4,7 @@ PYTHON := .venv/bin/python
 TEST_WORKERS ?= 3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run up test check bench audit lock clean
+.PHONY: help setup demo run up test check bench acceptance soak audit lock clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 14
@@ -34,6 +34,12 @@ check: setup ## What has to be green at every commit
 bench: setup ## Measure beside whatsapp-web.js; 25 minutes, writes bench/results
 	@deploy/setup.sh peers
 	@$(PYTHON) -m bench
+
+acceptance: setup ## Run the customer's tests and success criteria; URL= and API_KEY= for a deployment
+	@$(PYTHON) -m bench.acceptance $(if $(URL),--url $(URL)) $(if $(API_KEY),--api-key $(API_KEY))
+
+soak: setup ## Links, logouts, crashes and restarts at random for MINUTES=60; does anything grow?
+	@$(PYTHON) -m bench.soak --minutes $(or $(MINUTES),60)
 
 audit: setup ## List licences and packages, and ask which have known faults
 	@$(PYTHON) -m deploy.audit

@@ -24,6 +24,9 @@ from tests.system import PROGRAMS, System
 from tests.waiting import eventually
 
 
+LONGER_SECONDS = 60.0
+
+
 @dataclass(frozen=True, kw_only=True)
 class Happened:
     """One fault, for the report and the picture."""
@@ -59,11 +62,12 @@ class Faults:
     def counts(self) -> Counter[str]:
         return Counter(one.what for one in self.happened)
 
-    def run(self, seconds: float) -> None:
-        """Every fault of the first half at least once, when there is time for it."""
+    def run(self, seconds: float, enough: Callable[[], bool] = lambda: True) -> None:
+        """Every fault of the first half at least once, when there is time for it. A short soak on a busy
+        machine goes on until `enough` was done."""
         half, end = self._began + seconds / 2, self._began + seconds
         turn: list[Callable[[], None]] = []
-        while time.monotonic() < end:
+        while time.monotonic() < end or (not enough() and time.monotonic() < end + LONGER_SECONDS):
             self._rest.wait(self._random.uniform(*self._pause))
             first = time.monotonic() < half
             if not turn or (not first and any(one in self._on_processes() for one in turn)):

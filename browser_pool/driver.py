@@ -60,7 +60,8 @@ class Driver:
                 with _temporary_files_in(self._scratch):
                     self._playwright = await starting.start()
                 # set when the process dies; unread, asyncio reports it as an error of ours, minutes later
-                starting._connection._transport.on_error_future.add_done_callback(_read_and_forget)
+                if starting._client is not None:
+                    starting._client._transport.on_error_future.add_done_callback(_read_and_forget)
                 (pid,) = _driver_processes() - before
                 self._pidfd = os.pidfd_open(pid)
                 asyncio.get_running_loop().add_reader(self._pidfd, self._on_death)

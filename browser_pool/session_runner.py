@@ -281,8 +281,16 @@ class SessionRunner:
         if not self._tracker.is_linked:
             raise NotRunning(f"session {self.spec.id} is not linked; it is {self.status}")
         self._tracker.logout_reason = ReasonCode.REQUESTED
-        await slot.call("logOut")
+        try:
+            await slot.call("logOut")
+        except BrowserGone:
+            # a page that is logged out starts over at once, and may take its answer with it
+            if not self._is_logged_out():
+                raise
         await self._within(LOGOUT_DEADLINE, lambda: self._task is None or self._task.done())
+
+    def _is_logged_out(self) -> bool:
+        return self.status is SessionStatus.LOGGED_OUT
 
     async def until_connected(self) -> None:
         """Return when the account can be used. Raises BrowserGone after a while, or when it ended."""

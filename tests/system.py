@@ -152,15 +152,20 @@ class System:
 
     def close(self) -> None:
         """Stop everything and assert that nothing is left."""
-        for name in ("pool", "second", "functions", "deliverer"):
-            if name in self._processes:
-                self.stop(name)
-        left = self.browsers()
-        for pid in left:
-            os.killpg(pid, signal.SIGKILL)
-        self._http.close()
-        self.receiver.close()
-        self.standin.close()
+        try:
+            for name in ("pool", "second", "functions", "deliverer"):
+                if name in self._processes:
+                    self.stop(name)
+        finally:
+            # one that did not stop in order must not leave the others running, nor this process
+            for name in self.running():
+                self.kill(name)
+            left = self.browsers()
+            for pid in left:
+                os.killpg(pid, signal.SIGKILL)
+            self._http.close()
+            self.receiver.close()
+            self.standin.close()
         assert not left, f"browsers left behind: {left}"
         assert self.receiver.forged == 0
 
