@@ -23,7 +23,6 @@ from tests.standin.client import PhoneRefused
 from tests.system import PROGRAMS, System
 from tests.waiting import eventually
 
-
 LONGER_SECONDS = 60.0
 
 

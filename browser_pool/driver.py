@@ -14,8 +14,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
+from playwright._impl.out_of_process import PlaywrightClient
 from playwright.async_api import Browser, Error, Playwright, async_playwright
 
 from browser_pool.errors import BrowserGone
@@ -59,9 +60,8 @@ class Driver:
                 starting = async_playwright()
                 with _temporary_files_in(self._scratch):
                     self._playwright = await starting.start()
-                # set when the process dies; unread, asyncio reports it as an error of ours, minutes later
                 if starting._client is not None:
-                    starting._client._transport.on_error_future.add_done_callback(_read_and_forget)
+                    _keep_errors_apart(starting._client)
                 (pid,) = _driver_processes() - before
                 self._pidfd = os.pidfd_open(pid)
                 asyncio.get_running_loop().add_reader(self._pidfd, self._on_death)
@@ -103,6 +103,19 @@ class Driver:
         playwright, self._playwright = self._playwright, None
         if playwright is not None:
             await playwright.stop()
+
+
+def _keep_errors_apart(client: PlaywrightClient) -> None:
+    """A browser that dies while it is attached to makes Playwright fail in a listener of its own, and the
+    next call of any other slot would raise that: a soak lost two runs to browsers that were not theirs."""
+    connection: Any = client._connection
+    connection._on_event_listener_error = _log_listener_error
+    # set when the process dies; unread, asyncio reports it as an error of ours, minutes later
+    client._transport.on_error_future.add_done_callback(_read_and_forget)
+
+
+def _log_listener_error(error: BaseException) -> None:
+    log.warning("driver_listener_failed", extra={"why": f"{type(error).__name__}: {error}"[:200]})
 
 
 def _read_and_forget(future: asyncio.Future[None]) -> None:

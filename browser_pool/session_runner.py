@@ -38,6 +38,9 @@ CONNECT_DEADLINE = timedelta(seconds=60)
 LOGOUT_DEADLINE = timedelta(seconds=20)
 """The page tells the phone and wipes itself within a second or two."""
 
+LOGOUT_ANSWER_LOST = timedelta(seconds=3)
+"""What the page said before it started over is on its way; a browser that died says nothing more."""
+
 
 class SessionRunner:
     """`start` begins it; `close`, `kill`, `detach` and `log_out` end it from outside."""
@@ -285,12 +288,16 @@ class SessionRunner:
             await slot.call("logOut")
         except BrowserGone:
             # a page that is logged out starts over at once, and may take its answer with it
-            if not self._is_logged_out():
+            if not await self._logs_out_after_all():
                 raise
         await self._within(LOGOUT_DEADLINE, lambda: self._task is None or self._task.done())
 
-    def _is_logged_out(self) -> bool:
-        return self.status is SessionStatus.LOGGED_OUT
+    async def _logs_out_after_all(self) -> bool:
+        try:
+            await self._within(LOGOUT_ANSWER_LOST, lambda: self.status is SessionStatus.LOGGED_OUT)
+        except BrowserGone:
+            return False
+        return True
 
     async def until_connected(self) -> None:
         """Return when the account can be used. Raises BrowserGone after a while, or when it ended."""

@@ -104,3 +104,17 @@ def test_a_deleted_endpoint_is_forgotten_after_its_last_delivery(world: World) -
     world.clock.advance(DEAD_KEPT)
     prune(world)
     assert count(world, "endpoints") == 0
+
+
+def test_a_deleted_session_is_forgotten_when_it_is_erased_and_nothing_names_it(world: World) -> None:
+    kept, gone = world.session(), world.session()
+    world.registry.request_delete(gone.id)
+    world.clock.advance(KEEP + timedelta(milliseconds=1))
+    prune(world)
+    assert count(world, "sessions") == 2, "its node has not erased it"
+    world.registry.mark_erased(gone.id)
+    prune(world)
+    assert count(world, "sessions") == 2, "it was erased a moment ago"
+    world.clock.advance(KEEP + timedelta(milliseconds=1))
+    prune(world)
+    assert [row["id"] for row in world.rows("SELECT id FROM sessions")] == [kept.id]
