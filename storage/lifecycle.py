@@ -227,7 +227,7 @@ def after_chats_synced(session: Session, count: int, now: datetime) -> Session |
 
 
 def after_delete(session: Session, now: datetime) -> Session:
-    """Nothing of the account stays readable. The id stays while events are remembered: the next call gets a true answer."""
+    """Nothing of the account stays readable. The id stays as long as events do, for a true answer."""
     if session.status is SessionStatus.DELETED:
         return session
     after = _move(session, EventType.DELETE_REQUESTED, {}, now)

@@ -37,9 +37,9 @@ DOORS = {
 
 READS_ENVIRONMENT = (
     r"functions/(app|deliver|gunicorn_conf|lambda_\w+)\.py|storage/cli(_\w+)?\.py"
-    r"|browser_pool/(__main__|drill)\.py|deploy/\w+\.py"
+    r"|browser_pool/(__main__|drill|driver)\.py|deploy/\w+\.py"
 )
-"""The composition roots."""
+"""The composition roots; and the driver, which tells its Node process where temporary files go."""
 
 
 def sources() -> list[Path]:
