@@ -2,9 +2,10 @@
 SHELL := /bin/bash
 PYTHON := .venv/bin/python
 TEST_WORKERS ?= 3
+STAGE ?= dev
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run up test check bench acceptance soak audit lock clean
+.PHONY: help setup demo run up test check bench acceptance soak serverless audit lock clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 14
@@ -40,6 +41,13 @@ acceptance: setup ## Run the customer's tests and success criteria; URL= and API
 
 soak: setup ## Links, logouts, crashes and restarts at random for MINUTES=60; does anything grow?
 	@$(PYTHON) -m bench.soak --minutes $(or $(MINUTES),60)
+
+serverless: setup ## Package the functions for AWS Lambda, and prove them here without an account
+	@deploy/setup.sh serverless
+	@$(PYTHON) -m deploy.lambda_package
+	@deploy/serverless/node_modules/.bin/serverless package --stage $(STAGE) --package dist/$(STAGE)
+	@cfn-lint -r eu-central-1 -i W3005 -t dist/$(STAGE)/cloudformation-template-update-stack.json
+	@$(PYTHON) -m pytest -q tests/serverless
 
 audit: setup ## List licences and packages, and ask which have known faults
 	@$(PYTHON) -m deploy.audit

@@ -20,7 +20,7 @@ from bench import processes
 from bench.soak_samples import roles
 from tests.faulty_http import Fault, FaultyHttp
 from tests.standin.client import PhoneRefused
-from tests.system import PROGRAMS, System
+from tests.system import System
 from tests.waiting import eventually
 
 LONGER_SECONDS = 60.0
@@ -191,7 +191,7 @@ class Faults:
         self._system.start(name)
 
     def _start_what_is_missing(self) -> None:
-        for name in PROGRAMS:
+        for name in ("functions", "pool", "deliverer"):
             if name not in self._system.running():
                 self._system.start(name)
         eventually(self._system._node_is_live, "a node is live", within=60)

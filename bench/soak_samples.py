@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import processes
-from tests.system import PROGRAMS, System
+from tests.system import System
 
 EVERY_SECONDS = 3.0
 WHOLE = 0
@@ -150,6 +150,3 @@ def rows_of(path: Path) -> dict[str, int]:
             for (table,) in tables
             if not table.startswith("sqlite_")
         }
-
-
-assert set(PROGRAMS) == {"functions", "pool", "deliverer"}

@@ -19,3 +19,4 @@ compile requirements-dev
 compile requirements-tools
 compile requirements-functions
 compile requirements-pool
+compile requirements-lambda

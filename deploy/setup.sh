@@ -3,7 +3,8 @@
 # Rule: what is there already is left alone, so that a second run does nothing, fast, and needs no network.
 #
 #   deploy/setup.sh         what `make setup` does
-#   deploy/setup.sh peers   also Node, the packages of tests/peers and Prometheus, for `make test`
+#   deploy/setup.sh serverless   also Node and the Serverless Framework's fork, for `make serverless`
+#   deploy/setup.sh peers   also all of that, the packages of tests/peers and Prometheus, for `make test`
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -109,6 +110,15 @@ find_node() {
     apt_install nodejs npm
 }
 
+install_serverless() {
+    local files=(deploy/serverless/package.json deploy/serverless/package-lock.json)
+    find_node
+    if unchanged deploy/serverless/node_modules/.installed "${files[@]}"; then return; fi
+    say "installing the Serverless Framework's fork"
+    npm --prefix deploy/serverless ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2
+    stamp deploy/serverless/node_modules/.installed "${files[@]}"
+}
+
 # The libraries run in our own Chromium, so their own browser is not downloaded.
 install_peers() {
     local files=(tests/peers/package.json tests/peers/package-lock.json)
@@ -145,4 +155,11 @@ install_prometheus() {
 make_venv
 install_packages
 find_chromium
-if [ "${1:-}" = peers ]; then install_peers; install_prometheus; fi
+case "${1:-}" in
+peers)
+    install_peers
+    install_serverless
+    install_prometheus
+    ;;
+serverless) install_serverless ;;
+esac

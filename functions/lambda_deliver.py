@@ -24,4 +24,4 @@ _deliverer = make_deliverer(_config, open_registry(_config), GuardedHttp(_config
 def handler(event: object, context: object) -> dict[str, int]:
     """Of schedule and invocation alike; what they say does not matter."""
     remaining = timedelta(milliseconds=context.get_remaining_time_in_millis())  # type: ignore[attr-defined]
-    return {"sent": _deliverer.run_until_idle(within=remaining - _KEEP_BACK)}
+    return {"sent": _deliverer.run_until_idle(within=remaining - min(_KEEP_BACK, remaining / 2))}

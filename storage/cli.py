@@ -25,7 +25,6 @@ from storage.cli_quotas import QUOTA, QUOTA_NAMES, change_quotas, quota_row
 from storage.cli_registry import open_registry
 from storage.cli_registry_copy import registry
 from storage.cli_sessions import show_session
-from storage.cli_snapshots import snapshots
 from storage.clock import SystemClock, to_wire
 from storage.deliveries import Deliveries
 from storage.duplicates import DuplicatePolicy
@@ -68,7 +67,23 @@ _DUPLICATES = (
 _LISTS = 'Give it once for each; together they replace the list; "" empties it.'
 
 
-@click.group()
+class _Cli(click.Group):
+    """Loads `snapshots` when it is asked for: the archive for Lambda lacks what seals and stores."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*super().list_commands(ctx), "snapshots"])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name != "snapshots":
+            return super().get_command(ctx, cmd_name)
+        try:
+            from storage.cli_snapshots import snapshots
+        except ImportError as error:
+            raise click.UsageError(f"snapshots are looked after on a node: {error}") from error
+        return snapshots
+
+
+@click.group(cls=_Cli)
 def cli() -> None:
     """Work on the registry (DATABASE_URL, or DATA_DIR, ./data) and on snapshots (SNAPSHOT_URL)."""
 
@@ -289,7 +304,6 @@ cli.add_command(keys)
 cli.add_command(audit)
 sessions.add_command(show_session)
 sessions.add_command(move_session)
-cli.add_command(snapshots)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

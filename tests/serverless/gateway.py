@@ -6,6 +6,7 @@ The routes are those of the packaged CloudFormation template: one that was forgo
 from __future__ import annotations
 
 import base64
+import json
 import re
 import threading
 import uuid
@@ -14,6 +15,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import unquote
+
+_INVOCATION = re.compile(r"/2015-03-31/functions/([\w-]+)/invocations")
 
 Invoke = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -52,9 +55,15 @@ def route_for(routes: Mapping[str, str], method: str, path: str) -> str | None:
 class LocalGateway:
     """Listens until it is closed."""
 
-    def __init__(self, port: int, routes: Mapping[str, str], invoke: Mapping[str, Invoke]) -> None:
+    def __init__(
+        self,
+        port: int,
+        routes: Mapping[str, str],
+        invoke: Mapping[str, Invoke],
+        asynchronous: Mapping[str, Callable[[object], None]],
+    ) -> None:
         gateway = self
-        self._routes, self._invoke = routes, invoke
+        self._routes, self._invoke, self._asynchronous = routes, invoke, asynchronous
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -85,6 +94,12 @@ class LocalGateway:
 
     def _answer(self, request: BaseHTTPRequestHandler, body: bytes) -> None:
         path, _, query = request.path.partition("?")
+        if called := _INVOCATION.fullmatch(path):  # Lambda's own API, for whoever wakes another Lambda
+            self._asynchronous[called[1]](json.loads(body))
+            request.send_response(202)
+            request.send_header("Content-Length", "0")
+            request.end_headers()
+            return
         function = route_for(self._routes, request.command, path)
         if function is None:
             answer: dict[str, Any] = {"statusCode": 404, "body": '{"message":"Not Found"}'}

@@ -48,6 +48,8 @@ class LambdaRuntime:
                     return self._answer(410, b"")
                 request_id, event = taken
                 headers = {
+                    "Content-Type": "application/json",  # awslambdaric ends with a segmentation fault without
+                    "Lambda-Runtime-Trace-Id": "Root=1-00000000-000000000000000000000000",
                     "Lambda-Runtime-Aws-Request-Id": request_id,
                     "Lambda-Runtime-Deadline-Ms": str(int((time.time() + 28) * 1000)),
                     "Lambda-Runtime-Invoked-Function-Arn": "arn:aws:lambda:local:0:function:local",
@@ -75,14 +77,18 @@ class LambdaRuntime:
             def log_message(self, *_: object) -> None:
                 """The log of the process is what matters."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        class Server(ThreadingHTTPServer):
+            def handle_error(self, *_: object) -> None:
+                """Connections break off when the process is killed."""
+
+        self._server = Server(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
         self._thread.start()
         self.log = log
         with log.open("ab") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "awslambdaric", handler],
+                [sys.executable, "-S", "-m", "awslambdaric", handler],
                 cwd=directory,
                 env={
                     "PATH": os.environ["PATH"],
@@ -91,6 +97,7 @@ class LambdaRuntime:
                     "LAMBDA_TASK_ROOT": str(directory),
                     "AWS_LAMBDA_FUNCTION_NAME": "local",
                     "AWS_REGION": "eu-central-1",
+                    "AWS_DEFAULT_REGION": "eu-central-1",
                     **environ,
                 },
                 stdout=output,

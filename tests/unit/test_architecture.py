@@ -37,13 +37,15 @@ DOORS = {
 
 READS_ENVIRONMENT = (
     r"functions/(app|deliver|gunicorn_conf|lambda_\w+)\.py|storage/cli(_\w+)?\.py"
-    r"|browser_pool/(__main__|drill|driver)\.py|deploy/\w+\.py"
+    r"|browser_pool/(__main__|drill|driver)\.py|deploy/(docker/)?\w+\.py"
 )
 """The composition roots; and the driver, which tells its Node process where temporary files go."""
 
 
 def sources() -> list[Path]:
-    return sorted(path for part in PARTS for path in (ROOT / part).rglob("*.py"))
+    return sorted(
+        path for part in PARTS for path in (ROOT / part).rglob("*.py") if "node_modules" not in path.parts
+    )
 
 
 def imports(path: Path) -> Iterator[str]:

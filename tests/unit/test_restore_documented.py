@@ -22,7 +22,9 @@ def test_a_documented_command_is_understood(line: str) -> None:
     command: click.Command = cli
     arguments = [one.rstrip(";") for one in shlex.split(line.replace("$session", "SESSION"))]
     while isinstance(command, click.Group):
-        command = command.commands[arguments.pop(0)]
+        found = command.get_command(click.Context(command), arguments.pop(0))
+        assert found is not None
+        command = found
     with command.make_context(command.name, arguments):
         pass
 

@@ -1,0 +1,84 @@
+"""The same walk through serverless-offline, which reads serverless.yml itself."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.ports import free_port
+from tests.postgres import PostgresServer
+from tests.serverless import tools
+from tests.serverless.acceptance import walk
+from tests.system import System
+from tests.waiting import eventually
+
+pytestmark = [pytest.mark.browser, pytest.mark.peer]
+
+
+class OfflineSystem(System):
+    """`System`, its functions under serverless-offline."""
+
+    def __init__(self, directory: Path, database_url: str) -> None:
+        super().__init__(directory, None, DATABASE_URL=database_url)
+        self._offline: subprocess.Popen[bytes] | None = None
+        self._lambda_port = free_port()
+
+    def start(self, name: str, **environ: str) -> None:
+        if name == "functions":
+            self._start_offline()
+        elif name != "deliverer":
+            super().start(name, **environ)
+
+    def _start_offline(self) -> None:
+        handed_over = ("DATABASE_URL", "POOL_SECRET", "SECRET_KEY", "PUBLIC_URL", "WEBHOOK_ALLOW_HOSTS")
+        environ = tools.environment(
+            self.directory,
+            **{name: self.environ[name] for name in handed_over},
+            VIRTUAL_ENV=str(Path(sys.executable).parents[1]),
+            LINKPOOL_RUNTIME=f"python{sys.version_info.major}.{sys.version_info.minor}",
+            AWS_ENDPOINT_URL_LAMBDA=f"http://127.0.0.1:{self._lambda_port}",
+            AWS_DEFAULT_REGION="eu-central-1",
+        )
+        ports = ["--httpPort", self.environ["FUNCTIONS_PORT"], "--lambdaPort", str(self._lambda_port)]
+        with (self.directory / "functions.log").open("ab") as output:
+            self._offline = subprocess.Popen(
+                [tools.FRAMEWORK, "offline", "start", "--stage", "local", "--host", "127.0.0.1", *ports],
+                cwd=tools.ROOT,
+                env=environ,
+                stdout=output,
+                stderr=output,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        eventually(self._is_up, "serverless-offline answers", within=60)
+
+    def _is_up(self) -> bool:
+        try:
+            return requests.get(f"{self.functions_url}/livez", timeout=20).ok
+        except requests.ConnectionError:
+            return False
+
+    def close(self) -> None:
+        try:
+            super().close()
+        finally:
+            if self._offline is not None:
+                os.killpg(self._offline.pid, signal.SIGKILL)  # with its Pythons
+                self._offline.wait(10)
+                shutil.rmtree(tools.ROOT / ".serverless-offline", ignore_errors=True)  # unpacked archives
+
+
+def test_an_account_is_linked_through_serverless_offline(
+    archive: Path, template: object, postgres: PostgresServer, tmp_path: Path
+) -> None:
+    url = postgres.make()
+    with OfflineSystem(tmp_path, url) as system:
+        walk(system)
+    postgres.drop(url)
