@@ -151,6 +151,8 @@ class SessionTable:
                     "to": after.status.value,
                     "event_type": why,
                     "reason_code": after.reason_code,
+                    "qr_generation_ms": after.qr_generation_ms,
+                    "phone_extraction_ms": after.phone_extraction_ms,
                     "version": after.version,
                     "generation": after.generation,
                 },
