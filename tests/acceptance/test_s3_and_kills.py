@@ -9,6 +9,7 @@ import shutil
 import signal
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 import requests
@@ -104,7 +105,8 @@ def test_a_pool_killed_in_the_middle_of_a_restore_restores_again(system: System)
         threading.Event().wait(delay)
         system.kill("pool")
         for pid in system.browsers():
-            os.killpg(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it was ending by itself
+                os.killpg(pid, signal.SIGKILL)
         eventually(lambda: not system.browsers(), "the browsers are gone")
     system.start("pool")
     system.wait_for_node()

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import sys
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from deploy.lambda_package import OUTPUT, build
+from deploy.lambda_package import build
 from tests.serverless import tools
 
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -32,13 +31,7 @@ def unpacked(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def template(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+def template(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Of the stage `prod`."""
     tools.require_framework()
-    made = not OUTPUT.exists()  # the framework only asks whether it is there
-    if made:
-        OUTPUT.parent.mkdir(exist_ok=True)
-        OUTPUT.write_bytes(archive.read_bytes())
-    yield tools.packaged(tmp_path_factory.mktemp("template"), "prod")
-    if made:
-        OUTPUT.unlink()
+    return tools.packaged(tmp_path_factory.mktemp("template"), "prod", archive)

@@ -25,8 +25,9 @@ pytestmark = [pytest.mark.browser, pytest.mark.peer]
 class OfflineSystem(System):
     """`System`, its functions under serverless-offline."""
 
-    def __init__(self, directory: Path, database_url: str) -> None:
+    def __init__(self, directory: Path, archive: Path, database_url: str) -> None:
         super().__init__(directory, None, DATABASE_URL=database_url)
+        self._archive = archive
         self._offline: subprocess.Popen[bytes] | None = None
         self._lambda_port = free_port()
 
@@ -42,6 +43,7 @@ class OfflineSystem(System):
             self.directory,
             **{name: self.environ[name] for name in handed_over},
             VIRTUAL_ENV=str(Path(sys.executable).parents[1]),
+            LINKPOOL_ARCHIVE=str(self._archive),
             LINKPOOL_RUNTIME=f"python{sys.version_info.major}.{sys.version_info.minor}",
             AWS_ENDPOINT_URL_LAMBDA=f"http://127.0.0.1:{self._lambda_port}",
             AWS_DEFAULT_REGION="eu-central-1",
@@ -76,9 +78,10 @@ class OfflineSystem(System):
 
 
 def test_an_account_is_linked_through_serverless_offline(
-    archive: Path, template: object, postgres: PostgresServer, tmp_path: Path
+    archive: Path, postgres: PostgresServer, tmp_path: Path
 ) -> None:
+    tools.require_framework()
     url = postgres.make()
-    with OfflineSystem(tmp_path, url) as system:
+    with OfflineSystem(tmp_path, archive, url) as system:
         walk(system)
     postgres.drop(url)

@@ -40,7 +40,9 @@ def test_cloudformation_takes_it(template: dict[str, Any], tmp_path: Path) -> No
 
 @pytest.mark.parametrize("stage", ["dev", "prod", "local"])
 def test_every_stage_resolves(archive: Path, template: dict[str, Any], tmp_path: Path, stage: str) -> None:
-    said = yaml.safe_load(tools.run(tmp_path, "print", "--stage", stage, "--format", "yaml"))
+    said = yaml.safe_load(
+        tools.run(tmp_path, "print", "--stage", stage, "--format", "yaml", LINKPOOL_ARCHIVE=str(archive))
+    )
     assert set(said["functions"]) == {"page", "api", "nodes", "deliver", "operator"}
     assert "${" not in json.dumps(said["functions"])
 

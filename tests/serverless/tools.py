@@ -53,9 +53,10 @@ def run(directory: Path, *arguments: str, **environ: str) -> str:
     return done.stdout
 
 
-def packaged(directory: Path, stage: str) -> dict[str, Any]:
+def packaged(directory: Path, stage: str, archive: Path) -> dict[str, Any]:
     """The CloudFormation template of a stage."""
-    run(directory, "package", "--stage", stage, "--package", str(directory / stage))
+    target = str(directory / stage)
+    run(directory, "package", "--stage", stage, "--package", target, LINKPOOL_ARCHIVE=str(archive))
     path = directory / stage / "cloudformation-template-update-stack.json"
     template: dict[str, Any] = json.loads(path.read_text())
     return template
