@@ -168,6 +168,8 @@ class Bridge:
         if "parentId" in frame:
             return
         self._is_at(frame.get("unreachableUrl") or frame["url"])
+        if self._route is not None:
+            self._route.committed(frame["url"])
 
     def _is_at(self, url: str) -> None:
         if url.startswith(WEB) and origin(url) == self._origin:
