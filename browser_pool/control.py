@@ -15,6 +15,7 @@ from aiohttp import web
 
 from browser_pool.call_guard import CallGuard, Replayed
 from browser_pool.chat_list import TooManyChats
+from browser_pool.departures import Departures
 from browser_pool.errors import (
     BrowserGone,
     CaptureFailed,
@@ -55,6 +56,7 @@ class ControlApi:
     def __init__(
         self,
         pool: Pool,
+        departures: Departures,
         memory: MemoryWatch,
         outbox: Outbox,
         vitals: Vitals,
@@ -62,6 +64,7 @@ class ControlApi:
         guard: CallGuard,
     ) -> None:
         self._pool = pool
+        self._departures = departures
         self._memory = memory
         self._outbox = outbox
         self._vitals = vitals
@@ -166,7 +169,9 @@ class ControlApi:
 
     async def sessions(self, _: web.Request) -> web.Response:
         """What runs here, with the browsers' pids."""
-        return web.json_response({"sessions": [self._describe(runner) for runner in self._pool.runners]})
+        return web.json_response(
+            {"sessions": [self._describe(runner) for runner in self._pool.holdings.runners]}
+        )
 
     async def put(self, request: web.Request) -> web.Response:
         """Run this session: body is a SessionSpec. Answers with the events the functions do not have yet."""
@@ -180,28 +185,28 @@ class ControlApi:
         """Erase a session here; `logout` says whether to remove the device from the account first."""
         body = await _json(request)
         session_id = request.match_info["id"]
-        await self._pool.erase(session_id, log_out=body.get("logout") is True)
+        await self._departures.erase(session_id, log_out=body.get("logout") is True)
         return self._events(session_id)
 
     async def act(self, request: web.Request) -> web.Response:
         """One action on a running session."""
         session_id, action = request.match_info["id"], request.match_info["action"]
         body = await _json(request)
-        spec = self._pool.spec(session_id)
+        spec = self._pool.holdings.spec(session_id)
         generation = body.get("generation")
         if generation is not None and generation != spec.generation:
             return problem(409, "stale_generation", f"this node holds generation {spec.generation}")
         more: dict[str, Any] = {}
         match action:
             case "qr":
-                await self._pool.runner(session_id).refresh()
+                await self._pool.holdings.runner(session_id).refresh()
             case "pairing-code":
                 phone_number = body.get("phone_number")
                 if not isinstance(phone_number, str):
                     raise BadMessage("field 'phone_number' must be an E.164 number")
-                await self._pool.runner(session_id).request_pairing_code(phone_number)
+                await self._pool.holdings.runner(session_id).request_pairing_code(phone_number)
             case "logout":
-                await self._pool.log_out(session_id)
+                await self._departures.log_out(session_id)
             case "hibernate":
                 await self._pool.hibernate(session_id)
             case "wake":
@@ -209,7 +214,7 @@ class ControlApi:
             case "snapshot":
                 await self._pool.save(session_id)
             case "chats":
-                found = await self._pool.runner(session_id).chats()
+                found = await self._pool.holdings.runner(session_id).chats()
                 more = {"synced": found.synced, "chats": [chat.to_wire() for chat in found.chats]}
             case _:
                 return problem(404, "unknown_action", f"there is no action {action!r}")

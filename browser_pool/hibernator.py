@@ -51,7 +51,7 @@ class Hibernator:
         latest = self._clock.monotonic() - time.total_seconds()
         return [
             runner
-            for runner in self._pool.runners
+            for runner in self._pool.holdings.runners
             if runner.status is SessionStatus.CONNECTED
             and not runner.spec.keep_alive
             and not runner.stopping
@@ -80,7 +80,7 @@ class Hibernator:
                 for runner in self._idle_for(self._after):
                     self._hibernate(runner)
             overdue = self._clock.now() - WAKE_AT_LEAST_EVERY
-            for session_id in self._pool.hibernated_before(overdue):
+            for session_id in self._pool.holdings.hibernated_before(overdue):
                 log.info("weekly_wake", extra={"session_id": session_id})
                 await self._pool.wake(session_id)
             self._starts.serve()

@@ -91,7 +91,7 @@ class MemoryWatch:
 
     async def look(self) -> None:
         """Measure every browser of this node, then warn and recycle."""
-        runners = [runner for runner in self._pool.runners if runner.browser_pid is not None]
+        runners = [runner for runner in self._pool.holdings.runners if runner.browser_pid is not None]
         groups = {runner.browser_pid for runner in runners} | set(self._pool.warm.pids.values())
         in_use = self._starts.in_use
         measured = await asyncio.to_thread(usage_by_group, {pid for pid in groups if pid is not None})

@@ -74,22 +74,22 @@ class NodeAgent:
 
     def heartbeat(self) -> Heartbeat:
         """What this node would say now."""
-        pool = self._pool
+        pool, holdings = self._pool, self._pool.holdings
         return Heartbeat(
             node_id=self._node_id,
             url=self._node_url,
             region=self._region,
             capacity=self._starts.max_slots,
-            live=len(pool.runners),
+            live=len(holdings.runners),
             warm=pool.warm.live,
             queued=self._starts.waiting,
             draining=pool.draining,
-            sessions=pool.held(),
-            profiles=pool.profiles(),
-            erased=pool.erased,
+            sessions=holdings.held(),
+            profiles=holdings.profiles(),
+            erased=sorted(holdings.erased),
             room=room(),
             leased=self._lease.leased,
-            handed_over=pool.handed_over,
+            handed_over=holdings.handed_over_to_tell(),
         )
 
     async def beat(self) -> bool:
@@ -105,7 +105,7 @@ class NodeAgent:
             self._lease.set_free()
         else:
             self._lease.renew(asked_at_boot, wishes.lease_ttl_seconds)
-        self._pool.forget_handed_over(set(heartbeat.handed_over) - set(wishes.hand_over))
+        self._pool.holdings.forget_handed_over(set(heartbeat.handed_over) - set(wishes.hand_over))
         self._reconciler.reconcile(wishes, asked_at, heartbeat.erased)
         return True
 

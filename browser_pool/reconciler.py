@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Collection, Coroutine
 
+from browser_pool.departures import Departures
 from browser_pool.errors import NotRunning, SlotError, StoreAway
 from browser_pool.pool import Pool
 from storage.node_protocol import HeartbeatAnswer
@@ -20,35 +21,37 @@ log = logging.getLogger(__name__)
 class Reconciler:
     """Between the node's agent and its pool; `close` before the pool stops."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, departures: Departures) -> None:
         self._pool = pool
+        self._departures = departures
         self._tasks: set[asyncio.Task[None]] = set()
 
     def reconcile(self, answer: HeartbeatAnswer, asked_at: float, told: Collection[str] = ()) -> None:
         """Begin what an answer says; wishes that came directly since `asked_at` are newer. `told` are the
         erased sessions that the heartbeat named."""
-        pool = self._pool
-        pool.forget_erased(told)
+        departures, holdings = self._departures, self._pool.holdings
+        holdings.forget_erased(told)
         for session_id in answer.hand_over:
-            self._begin(pool.hand_over(session_id), f"hand-over-{session_id}")
+            self._begin(departures.hand_over(session_id), f"hand-over-{session_id}")
         for spec in answer.run:
-            self._begin(pool.ensure(spec), f"ensure-{spec.id}")
+            self._begin(self._pool.ensure(spec), f"ensure-{spec.id}")
         for session_id in answer.close:
-            if pool.held_before(session_id, asked_at):
-                self._begin(pool.close(session_id), f"close-{session_id}")
+            if holdings.held_before(session_id, asked_at):
+                self._begin(departures.close(session_id), f"close-{session_id}")
         for session_id in answer.log_out:
-            if pool.held_before(session_id, asked_at):
+            if holdings.held_before(session_id, asked_at):
                 self._begin(self._try_log_out(session_id), f"log-out-{session_id}")
         for session_id in answer.erase:
-            self._begin(pool.erase(session_id, log_out=True), f"erase-{session_id}")
+            self._begin(departures.erase(session_id, log_out=True), f"erase-{session_id}")
 
     async def drop(self, session_ids: Collection[str]) -> None:
         """End at once what others have; before this node trusts itself again."""
-        await asyncio.gather(*(self._logged(self._pool.drop(one), f"drop-{one}") for one in session_ids))
+        drop = self._departures.drop
+        await asyncio.gather(*(self._logged(drop(one), f"drop-{one}") for one in session_ids))
 
     async def _try_log_out(self, session_id: str) -> None:
         try:
-            await self._pool.log_out(session_id)
+            await self._departures.log_out(session_id)
         except (NotRunning, SlotError) as error:
             log.warning("logout_not_done", extra={"session_id": session_id, "why": str(error)[:200]})
 

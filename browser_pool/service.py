@@ -18,11 +18,13 @@ from browser_pool.chromium import find_executable
 from browser_pool.config import OnStop, PoolConfig
 from browser_pool.confinement import Confinement, find_confinement
 from browser_pool.control import ControlApi
+from browser_pool.departures import Departures
 from browser_pool.driver import Driver
 from browser_pool.golden_builder import GoldenBuilder
 from browser_pool.golden_keeper import GoldenKeeper
 from browser_pool.golden_profile import GoldenProfile
 from browser_pool.hibernator import Hibernator
+from browser_pool.holdings import Holdings
 from browser_pool.journal import Journal
 from browser_pool.lease import Lease
 from browser_pool.lookup_file import LookupFile
@@ -182,7 +184,8 @@ async def _compose(config: PoolConfig, driver: Driver, stack: AsyncExitStack) ->
     stack.push_async_callback(_flush, relay, outbox)
     stack.push_async_callback(_cancel, asyncio.create_task(relay.run(), name="relay"))
     warm = WarmKeeper(shop, config.warm_slots, config.warm_park_after)
-    pool = Pool(shop, warm)
+    pool = Pool(shop, warm, Holdings(shop))
+    departures = Departures(shop, pool)
     await proof
     if lease.valid:
         await pool.resume()
@@ -190,7 +193,7 @@ async def _compose(config: PoolConfig, driver: Driver, stack: AsyncExitStack) ->
         stack.push_async_callback(_cancel, asyncio.create_task(_resume(pool, lease), name="resume"))
     stack.push_async_callback(pool.stop, keep_browsers=keep)
     if snapshotter is not None:
-        snapshotter.sessions = pool.savable
+        snapshotter.sessions = pool.holdings.savable
         stack.push_async_callback(_cancel, asyncio.create_task(snapshotter.run(), name="snapshotter"))
     hibernator = Hibernator(pool, starts, clock, config.hibernate_after)
     memory = MemoryWatch(pool, starts, config.memory, metrics, clock)
@@ -205,7 +208,7 @@ async def _compose(config: PoolConfig, driver: Driver, stack: AsyncExitStack) ->
         (watch_loop(metrics.loop_was_late), "loop-watch"),
     ):
         stack.push_async_callback(_cancel, asyncio.create_task(work, name=name))
-    reconciler = Reconciler(pool)
+    reconciler = Reconciler(pool, departures)
     stack.push_async_callback(reconciler.close)
     agent = NodeAgent(
         http,
@@ -256,7 +259,7 @@ async def _compose(config: PoolConfig, driver: Driver, stack: AsyncExitStack) ->
         bearer=config.control_bearer,
         metrics_token=config.metrics_token,
     )
-    api = ControlApi(pool, memory, outbox, vitals, guard=guard)
+    api = ControlApi(pool, departures, memory, outbox, vitals, guard=guard)
     web_runner = web.AppRunner(api.application(), access_log=None, handle_signals=False)
     await web_runner.setup()
     stack.push_async_callback(web_runner.cleanup)
@@ -307,10 +310,12 @@ async def _drain(pool: Pool, lease: Lease) -> None:
     pool.draining = True
     try:
         async with asyncio.timeout(DRAIN_DEADLINE_SECONDS):
-            while lease.leased and (pool.held() or pool.hibernated):  # noqa: ASYNC110 - nobody else tells
+            while lease.leased and (pool.holdings.held() or pool.holdings.hibernated):  # noqa: ASYNC110 - nobody else tells
                 await asyncio.sleep(DRAIN_LOOK_SECONDS)
     except TimeoutError:
-        log.warning("drain_unfinished", extra={"sessions": len(pool.held()) + pool.hibernated})
+        log.warning(
+            "drain_unfinished", extra={"sessions": len(pool.holdings.held()) + pool.holdings.hibernated}
+        )
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:

@@ -44,7 +44,7 @@ class Vitals:
 
     def health(self) -> dict[str, Any]:
         """Open to everybody who reaches the control API."""
-        runners, pulse = self.pool.runners, self.metrics.pulse
+        runners, pulse = self.pool.holdings.runners, self.metrics.pulse
         counts: dict[str, int] = {}
         for runner in runners:
             counts[runner.status.value] = counts.get(runner.status.value, 0) + 1
@@ -79,7 +79,7 @@ class Vitals:
             },
             "warm": self.pool.warm.live,
             "parked": self.pool.warm.parked,
-            "hibernated": self.pool.hibernated,
+            "hibernated": self.pool.holdings.hibernated,
             "outbox_depth": self.outbox.depth(),
             **self.state(),
             **self.about,
@@ -121,16 +121,16 @@ class Vitals:
         waited = 0.0 if oldest is None else max(0.0, (self.clock.now() - oldest).total_seconds())
         found: dict[tuple[str, str], float | dict[str, float]] = {
             ("linkpool_slots", "Browsers by what they are for, and sessions that have none."): {
-                "live": len([one for one in self.pool.runners if one.browser_pid is not None]),
+                "live": len([one for one in self.pool.holdings.runners if one.browser_pid is not None]),
                 "warm": warm.live,
                 "parked": warm.parked,
                 "in_use": self.starts.in_use,
                 "queued": self.starts.waiting,
-                "hibernated": self.pool.hibernated,
+                "hibernated": self.pool.holdings.hibernated,
                 "capacity": self.starts.max_slots,
             },
             ("linkpool_active_sessions", "Sessions that have a browser or wait for one."): len(
-                self.pool.runners
+                self.pool.holdings.runners
             ),
             ("linkpool_ready", "1 while a new link would get a QR now."): float(self.unready() is None),
             ("linkpool_browsers_pss_bytes", "Memory of all browsers."): self.memory.total,
