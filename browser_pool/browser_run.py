@@ -23,7 +23,8 @@ from browser_pool.errors import (
     QrTimedOut,
 )
 from browser_pool.journal import BrowserMark
-from browser_pool.link_tracker import Act, LinkTracker, Outcome, Report
+from browser_pool.link_tracker import LinkTracker
+from browser_pool.outcome import Act, Outcome, Report
 from browser_pool.profile import Profile
 from browser_pool.session_ledger import Ledger
 from browser_pool.slot import Slot

@@ -7,55 +7,30 @@ what to do; `next_deadline` says when `on_time` should be asked again.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from enum import StrEnum
+from datetime import timedelta
 from typing import Any, assert_never
 
 from browser_pool import facts
+from browser_pool.link_deadlines import (
+    DISCONNECT_GRACE,
+    NUMBER_LATE,
+    NUMBER_LATE_AFTER_SYNC,
+    OF_THE_PAGE,
+    PASSKEY_LIFE,
+    TAKE_OVER_AFTER,
+    UNPAIRED_DOUBT,
+    Due,
+    LinkDeadlines,
+)
+from browser_pool.outcome import Act, Outcome, Report
 from browser_pool.ref_clock import RefClock
 from storage.clock import Clock, to_wire
 from storage.events import EventType
 from storage.models import LINKED, Phase, ReasonCode, SessionStatus, next_status
 
-DISCONNECT_GRACE = timedelta(seconds=2)
-"""The page reconnects a lost socket by itself within a second or two; only longer gaps are news."""
-PASSKEY_LIFE = timedelta(minutes=10)
-"""How long WhatsApp waits for the owner's passkey."""
 PAIRING_CODE_LIFE = timedelta(minutes=3)
-NUMBER_LATE = timedelta(seconds=18)
-"""The seeds gave up on the number here; we say connected without it, and it follows."""
-NUMBER_LATE_AFTER_SYNC = timedelta(seconds=5)
-UNPAIRED_DOUBT = timedelta(seconds=5)
-"""A linked page that says UNPAIRED shows its QR at once; without a QR it may only be reconnecting."""
-TAKE_OVER_AFTER = timedelta(seconds=5)
-"""Opened elsewhere: let the other one finish its start, then take the account back."""
 TAKE_OVERS = 3
 """In a row without getting connected; after that somebody else really wants it."""
-
-
-class Act(StrEnum):
-    """What the tracker wants done to the page."""
-
-    REFRESH_REF = "refresh_ref"
-    TAKE_OVER = "take_over"
-    RESTORE = "restore"
-    """The login is not in the profile any more, and nobody said that it was revoked."""
-    END = "end"
-    """The session is over: close the browser."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Report:
-    """An event to write to the outbox."""
-
-    type: EventType
-    data: dict[str, Any]
-    before: SessionStatus
-    after: SessionStatus
-
-
-Outcome = Report | Act
 _BEFORE_SCAN = frozenset({"UNPAIRED", "UNPAIRED_IDLE"})
 _RESTRICTED = frozenset({"TOS_BLOCK", "SMB_TOS_BLOCK"})
 """What the page says of an account that broke WhatsApp's terms; the second one is of a business."""
@@ -104,7 +79,7 @@ class LinkTracker:
         self._take_overs = 0
         self._ref_seen_at: float | None = None
         self._scanned_at: float | None = None
-        self._deadlines: dict[str, float] = {}
+        self._deadlines = LinkDeadlines(clock)
 
     @property
     def is_linked(self) -> bool:
@@ -140,23 +115,22 @@ class LinkTracker:
         self._attached = False
         self._socket = self._me = self._ref_seen_at = self._scanned_at = self.last_ref = None
         self._refs.batch_ended()
-        for name in ("disconnect", "doubt", "take_over", "number", "link", "passkey"):
-            self._deadlines.pop(name, None)
+        self._deadlines.lift(*OF_THE_PAGE)
 
     def adopted(self, qr_timeout: timedelta) -> None:
         """A warm slot's tracker becomes a session's: from now on its time counts."""
         self.status = SessionStatus.CREATED
         self._qr_timeout = qr_timeout
-        self._deadlines.pop("qr", None)
+        self._deadlines.lift(Due.SCAN)
         self.start_waiting_for_scan()
 
     def start_waiting_for_scan(self) -> None:
         """From now on somebody has `qr_timeout` to scan. The first call counts."""
-        self._deadlines.setdefault("qr", self._clock.monotonic() + self._qr_timeout.total_seconds())
+        self._deadlines.set_once(Due.SCAN, self._qr_timeout)
 
     def next_deadline(self) -> float | None:
         """Monotonic time at which `on_time` has something to say."""
-        return min(self._deadlines.values(), default=None)
+        return self._deadlines.next()
 
     def on_fact(self, fact: facts.Fact) -> Iterator[Outcome]:
         """What follows from a fact, in order."""
@@ -171,7 +145,7 @@ class LinkTracker:
                 yield from self._on_socket(fact.state)
             case facts.Synced():
                 if self.phone_number is None:
-                    self._set("number", NUMBER_LATE_AFTER_SYNC)
+                    self._deadlines.set(Due.NUMBER, NUMBER_LATE_AFTER_SYNC)
             case facts.Me():
                 self._me = fact
                 yield from self._on_identity()
@@ -191,27 +165,25 @@ class LinkTracker:
 
     def on_time(self) -> Iterator[Outcome]:
         """What follows from deadlines that have passed."""
-        now = self._clock.monotonic()
-        for name in [name for name, at in self._deadlines.items() if at <= now]:
-            del self._deadlines[name]
-            match name:
-                case "qr" if self.waits_for_scan:
+        for due in self._deadlines.passed():
+            match due:
+                case Due.SCAN if self.waits_for_scan:
                     yield self.report(EventType.SESSION_EXPIRED, reason_code=ReasonCode.QR_TIMEOUT)
                     yield Act.END
-                case "passkey":
+                case Due.PASSKEY:
                     yield self.report(EventType.SESSION_EXPIRED, reason_code=ReasonCode.PASSKEY)
                     yield Act.END
-                case "link":
+                case Due.LINK:
                     yield self.report(EventType.SESSION_FAILED, **_LINK_TIMED_OUT)
                     yield Act.END
-                case "disconnect":
+                case Due.SOCKET:
                     yield from self._disconnected(ReasonCode.SOCKET_LOST)
-                case "doubt":
+                case Due.DOUBT:
                     yield from self._login_missing()
-                case "take_over":
+                case Due.TAKE_OVER:
                     self._take_overs += 1
                     yield Act.TAKE_OVER
-                case "number":
+                case Due.NUMBER:
                     yield from self._ready()
 
     def ref_was_asked_for(self) -> None:
@@ -243,8 +215,7 @@ class LinkTracker:
             yield from self._login_missing()
             return
         now = self._clock.monotonic()
-        self._deadlines.pop("passkey", None)
-        self._deadlines.pop("link", None)
+        self._deadlines.lift(Due.PASSKEY, Due.LINK)
         self._scanned_at = None
         self._ref_seen_at = now
         self.start_waiting_for_scan()
@@ -258,10 +229,9 @@ class LinkTracker:
     def _on_socket(self, state: str) -> Iterator[Outcome]:
         before, self._socket = self._socket, state
         if state not in _BEFORE_SCAN:
-            self._deadlines.pop("doubt", None)
+            self._deadlines.lift(Due.DOUBT)
         if state == "CONNECTED":
-            self._deadlines.pop("disconnect", None)
-            self._deadlines.pop("link", None)
+            self._deadlines.lift(Due.SOCKET, Due.LINK)
             self._take_overs = 0
             if self.status is SessionStatus.RECONNECTING and self._linked:
                 yield self.report(EventType.SESSION_RECONNECTED)
@@ -274,19 +244,20 @@ class LinkTracker:
         elif state == "CONFLICT":
             yield from self._disconnected(ReasonCode.WA_CONFLICT)
             if self.is_linked and self._take_overs < TAKE_OVERS:
-                self._set("take_over", TAKE_OVER_AFTER)
+                self._deadlines.set(Due.TAKE_OVER, TAKE_OVER_AFTER)
         elif state in _BEFORE_SCAN:
             if self.is_linked:
-                self._set_once("doubt", UNPAIRED_DOUBT)
+                self._deadlines.set_once(Due.DOUBT, UNPAIRED_DOUBT)
             elif state == "UNPAIRED_IDLE" and self.status is not SessionStatus.PASSKEY_REQUIRED:
                 self._refs.went_stale(self._clock.monotonic())
                 yield Act.REFRESH_REF
         elif self.status is SessionStatus.CONNECTED:
-            self._set_once("disconnect", DISCONNECT_GRACE)
+            # a page that goes on trying says OPENING and TIMEOUT in turn; the first one counts
+            self._deadlines.set_once(Due.SOCKET, DISCONNECT_GRACE)
         elif state == "PAIRING" and before in _BEFORE_SCAN and self.shows_qr:
             self._refs.batch_ended()
             self._scanned_at = self._clock.monotonic()
-            self._set("link", self._link_timeout)
+            self._deadlines.set(Due.LINK, self._link_timeout)
             yield self._progress(Phase.LINKING)
         yield from self._on_identity()
 
@@ -301,17 +272,16 @@ class LinkTracker:
         yield from self._authenticated()
         if self._me is not None:
             yield from self._ready()
-        elif self.status is SessionStatus.AUTHENTICATED and "number" not in self._deadlines:
-            self._set("number", NUMBER_LATE)
+        elif self.status is SessionStatus.AUTHENTICATED and Due.NUMBER not in self._deadlines:
+            self._deadlines.set(Due.NUMBER, NUMBER_LATE)
             yield self._progress(Phase.READING_PHONE)
 
     def _authenticated(self) -> Iterator[Outcome]:
         if self.is_linked:
             return
-        for name in ("qr", "passkey"):
-            self._deadlines.pop(name, None)
+        self._deadlines.lift(Due.SCAN, Due.PASSKEY)
         if self._socket != "CONNECTED":
-            self._deadlines.setdefault("link", self._clock.monotonic() + self._link_timeout.total_seconds())
+            self._deadlines.set_once(Due.LINK, self._link_timeout)
         if self._scanned_at is None:
             self._scanned_at = self._clock.monotonic()
         me = self._me
@@ -322,7 +292,7 @@ class LinkTracker:
         yield self.report(EventType.SESSION_AUTHENTICATED, phone_number=me.phone_number, display_name=me.name)
 
     def _ready(self) -> Iterator[Outcome]:
-        self._deadlines.pop("number", None)
+        self._deadlines.lift(Due.NUMBER)
         me = self._me
         data: dict[str, Any] = {"phone_number": self.phone_number, "display_name": None, "platform": None}
         if me is not None:
@@ -343,7 +313,7 @@ class LinkTracker:
         yield self.report(EventType.SESSION_READY, **data)
 
     def _disconnected(self, reason: ReasonCode) -> Iterator[Outcome]:
-        self._deadlines.pop("disconnect", None)
+        self._deadlines.lift(Due.SOCKET)
         news = self.status is SessionStatus.CONNECTED
         if news or (self.status is SessionStatus.RECONNECTING and reason is ReasonCode.WA_CONFLICT):
             yield self.report(EventType.SESSION_DISCONNECTED, reason_code=reason)
@@ -371,20 +341,12 @@ class LinkTracker:
         if self.is_linked or self.status is SessionStatus.PASSKEY_REQUIRED:
             return
         self._refs.batch_ended()
-        self._deadlines.pop("link", None)
-        self._set("passkey", PASSKEY_LIFE)
+        self._deadlines.lift(Due.LINK)
+        self._deadlines.set(Due.PASSKEY, PASSKEY_LIFE)
         yield self.report(EventType.PASSKEY_REQUIRED, expires_at=self._in(PASSKEY_LIFE))
 
-    def _set(self, name: str, after: timedelta) -> None:
-        self._deadlines[name] = self._clock.monotonic() + after.total_seconds()
-
-    def _set_once(self, name: str, after: timedelta) -> None:
-        """A page that goes on trying says OPENING and TIMEOUT in turn; the first one counts."""
-        self._deadlines.setdefault(name, self._clock.monotonic() + after.total_seconds())
-
     def _in(self, life: timedelta) -> str:
-        moment: datetime = self._clock.now() + life
-        return to_wire(moment)
+        return to_wire(self._clock.now() + life)
 
     def _progress(self, phase: Phase, **more: Any) -> Report:
         return self.report(EventType.SESSION_PROGRESSED, phase=phase, **more)

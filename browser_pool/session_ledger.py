@@ -11,7 +11,8 @@ from collections.abc import Callable
 from typing import Protocol
 
 from browser_pool.journal import BrowserMark, JournalEntry
-from browser_pool.link_tracker import LinkTracker, Report
+from browser_pool.link_tracker import LinkTracker
+from browser_pool.outcome import Report
 from browser_pool.pool_db import transaction
 from browser_pool.profile import Profile
 from browser_pool.start_timer import StartTimer

@@ -14,8 +14,9 @@ from browser_pool.diagnosis import Failure, write_diagnosis
 from browser_pool.errors import BrowserGone, CaptureFailed, LoginLost, NotRunning, PageHostile, SlotError
 from browser_pool.in_thread import in_thread
 from browser_pool.journal import JournalEntry
-from browser_pool.link_tracker import LinkTracker, Report
+from browser_pool.link_tracker import LinkTracker
 from browser_pool.login_keeper import LoginKeeper
+from browser_pool.outcome import Report
 from browser_pool.priority import bring_to_front
 from browser_pool.profile import Profile
 from browser_pool.ref_clock import RefClock

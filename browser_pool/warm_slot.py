@@ -19,7 +19,8 @@ from browser_pool.browser_run import BrowserRun
 from browser_pool.errors import BrowserGone, SlotError
 from browser_pool.in_thread import in_thread
 from browser_pool.journal import BrowserMark, JournalEntry
-from browser_pool.link_tracker import LinkTracker, Report
+from browser_pool.link_tracker import LinkTracker
+from browser_pool.outcome import Report
 from browser_pool.pool_db import transaction
 from browser_pool.profile import WARM_PREFIX, Profile
 from browser_pool.ref_clock import RefClock

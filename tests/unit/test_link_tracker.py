@@ -8,7 +8,8 @@ from datetime import timedelta
 import pytest
 
 from browser_pool.facts import Fact, LoggedOut, Me, PasskeyDemanded, RefShown, RefStale, SocketState, Synced
-from browser_pool.link_tracker import Act, LinkTracker, Outcome, Report
+from browser_pool.link_tracker import LinkTracker
+from browser_pool.outcome import Act, Outcome, Report
 from browser_pool.ref_clock import RefClock, RefLives
 from storage.clock import ManualClock
 from storage.events import EventType as E
