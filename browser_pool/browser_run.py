@@ -9,9 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
-from datetime import timedelta
 
-from browser_pool import facts
+from browser_pool import chromium, facts
 from browser_pool.errors import (
     BrowserGone,
     BrowserRefused,
@@ -25,6 +24,7 @@ from browser_pool.errors import (
 from browser_pool.journal import BrowserMark
 from browser_pool.link_tracker import LinkTracker
 from browser_pool.outcome import Act, Outcome, Report
+from browser_pool.page_calls import PageCalls
 from browser_pool.profile import Profile
 from browser_pool.session_ledger import Ledger
 from browser_pool.slot import Slot
@@ -35,9 +35,6 @@ from storage.models import Phase, SessionStatus
 
 log = logging.getLogger(__name__)
 
-NEW_REF_DEADLINE = timedelta(seconds=5)
-"""A refresh that brought no new QR by then did not work; the page is loaded anew instead."""
-PAIRING_CODE_LENGTH = 8
 FIRST_RETRY_SECONDS = 0.5
 LONGEST_RETRY_SECONDS = 5.0
 """Between two tries to reach a site that does not answer, within one load."""
@@ -50,16 +47,16 @@ class BrowserRun:
         self.slot: Slot | None = None
         self.ended = False
         """The session is over, not only this browser."""
-        self.pairing_for: str | None = None
-        """Ask for a code for this number as soon as the page can give one."""
+        self.closed = False
+        """The browser closed in order: nobody writes to its files."""
         self.keep_showing: Callable[[], bool] = lambda: True
         """Asked when the QR went stale: is there somebody to show a new one to?"""
         self._shop = shop
         self._profile = profile
         self._tracker = tracker
         self._ledger = ledger
+        self.page = PageCalls(shop.clock, tracker, ledger, self.living_slot)
         self._page_spoke = False
-        self._new_ref_due: float | None = None
 
     @property
     def _id(self) -> str:
@@ -147,7 +144,18 @@ class BrowserRun:
             elif slot.lost and not await slot.reattach():
                 raise BrowserGone("the browser or its page died")
             await self._do(slot, self._tracker.on_time())
-            await self._expect_new_ref(slot)
+            if self.page.ref_stays_away():
+                await self._load_anew(slot)
+
+    async def _load_anew(self, slot: Slot) -> None:
+        log.warning("ref_not_refreshed", extra={"session_id": self._id, "then": "the page is loaded anew"})
+        self._tracker.new_browser()
+        await self._load(slot)
+        await self._first_qr(slot)
+
+    @property
+    def browser_pid(self) -> int | None:
+        return self.slot.mark.pid if self.slot else None
 
     def living_slot(self) -> Slot:
         """Raises NotRunning while there is none."""
@@ -156,7 +164,7 @@ class BrowserRun:
         return self.slot
 
     def _seconds_to_deadline(self) -> float | None:
-        dues = [due for due in (self._tracker.next_deadline(), self._new_ref_due) if due is not None]
+        dues = [due for due in (self._tracker.next_deadline(), self.page.new_ref_due) if due is not None]
         return max(0.0, min(dues) - self._shop.clock.monotonic()) if dues else None
 
     async def _on_fact(self, slot: Slot, fact: facts.Fact) -> None:
@@ -175,14 +183,13 @@ class BrowserRun:
                 self._page_spoke = True
             case facts.RefShown(displayed=displayed):
                 self._page_spoke = True
-                self._new_ref_due = None
+                self.page.new_ref_due = None
                 self._shop.metrics.lookup("ref", "found" if displayed else "fell_back")
             case facts.Probed(outcomes=outcomes):
                 self._probed(outcomes)
         await self._do(slot, self._tracker.on_fact(fact))
-        if isinstance(fact, facts.RefShown) and self.pairing_for is not None:
-            phone_number, self.pairing_for = self.pairing_for, None
-            await self.try_pairing(phone_number)
+        if isinstance(fact, facts.RefShown):
+            await self.page.ref_came()
 
     def _probed(self, outcomes: Iterable[tuple[str, str]]) -> None:
         """Count what the page has, and say what it lacks: that is how a change of WhatsApp's shows first."""
@@ -207,53 +214,47 @@ class BrowserRun:
                 case Act.END:
                     self.ended = True
                 case Act.REFRESH_REF if self.keep_showing():
-                    await self.refresh_ref()
+                    await self.page.refresh_ref()
                 case Act.REFRESH_REF:
                     log.info("slot_parked", extra={"session_id": self._id})
                 case Act.RESTORE:
                     raise LoginLost("the page came up without the login of this session")
                 case Act.TAKE_OVER:
-                    await self._try_call(slot, "takeOver")
+                    await self.page.take_over()
 
-    # ---- asking the page
+    # ---- ending it
 
-    async def refresh_ref(self) -> None:
-        """Ask for a new QR; that it came is checked, because a page may take the call and do nothing."""
-        if self._new_ref_due is None:
-            self._new_ref_due = self._shop.clock.monotonic() + NEW_REF_DEADLINE.total_seconds()
-            await self._try_call(self.living_slot(), "refreshRef")
+    async def close(self) -> None:
+        """In order, so that everything is on disk."""
+        if self.slot is not None:
+            await self.slot.close()
+        else:
+            await self._end_unattached()
+        self.closed = True
+        self._ledger.mark = None
 
-    async def _expect_new_ref(self, slot: Slot) -> None:
-        if self._new_ref_due is None or self._shop.clock.monotonic() < self._new_ref_due:
-            return
-        self._new_ref_due = None
-        if not self._tracker.waits_for_scan:
-            return
-        log.warning("ref_not_refreshed", extra={"session_id": self._id, "then": "the page is loaded anew"})
-        self._tracker.new_browser()
-        await self._load(slot)
-        await self._first_qr(slot)
+    async def kill(self) -> None:
+        """At once; what is only in its memory is lost."""
+        if self.slot is not None:
+            await self.slot.kill()
+        else:
+            await self._end_unattached()
 
-    async def request_pairing_code(self, phone_number: str) -> None:
-        """Get a code for a number (E.164). Raises NotRunning, PageBroken, BrowserGone."""
-        code = await self.living_slot().call("requestPairingCode", phone_number.lstrip("+"))
-        letters = code.replace("-", "") if isinstance(code, str) else ""
-        if len(letters) != PAIRING_CODE_LENGTH:
-            raise PageBroken("requestPairingCode: the page gave no code of 8 characters")
-        self._ledger.write(self._tracker.pairing_code(f"{letters[:4]}-{letters[4:]}", phone_number))
+    async def drop(self) -> None:
+        """Kill it; another one may be found or started."""
+        if self.slot is not None:
+            await self.slot.kill()
+        self.slot = self.page.new_ref_due = self._ledger.mark = None
 
-    async def try_pairing(self, phone_number: str) -> None:
-        """The same, when nobody waits for the answer: the session goes on with its QR."""
-        try:
-            await self.request_pairing_code(phone_number)
-        except PageBroken as error:
-            log.warning("pairing_code_failed", extra={"session_id": self._id, "why": str(error)})
+    async def detach(self) -> None:
+        """Leave it to the next pool process."""
+        if self.slot is not None:
+            await self.slot.detach()
 
-    async def _try_call(self, slot: Slot, name: str) -> None:
-        try:
-            await slot.call(name)
-        except PageBroken as error:
-            log.warning("page_call_failed", extra={"session_id": self._id, "call": name, "why": str(error)})
+    async def _end_unattached(self) -> None:
+        """An earlier pool's browser, that we had not looked into yet."""
+        if self._ledger.mark is not None:
+            await chromium.end(self._ledger.mark)
 
     # ---- telling how the start goes
 

@@ -199,12 +199,12 @@ class ControlApi:
         more: dict[str, Any] = {}
         match action:
             case "qr":
-                await self._pool.holdings.runner(session_id).refresh()
+                await self._pool.holdings.runner(session_id).calls.refresh()
             case "pairing-code":
                 phone_number = body.get("phone_number")
                 if not isinstance(phone_number, str):
                     raise BadMessage("field 'phone_number' must be an E.164 number")
-                await self._pool.holdings.runner(session_id).request_pairing_code(phone_number)
+                await self._pool.holdings.runner(session_id).calls.request_pairing_code(phone_number)
             case "logout":
                 await self._departures.log_out(session_id)
             case "hibernate":
@@ -214,7 +214,7 @@ class ControlApi:
             case "snapshot":
                 await self._pool.save(session_id)
             case "chats":
-                found = await self._pool.holdings.runner(session_id).chats()
+                found = await self._pool.holdings.runner(session_id).calls.chats()
                 more = {"synced": found.synced, "chats": [chat.to_wire() for chat in found.chats]}
             case _:
                 return problem(404, "unknown_action", f"there is no action {action!r}")

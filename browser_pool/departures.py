@@ -78,9 +78,9 @@ class Departures:
         """Remove the device from the account, waking it for that. Raises NotRunning, SlotError."""
         if self._holdings.asleep(session_id) is not None:
             await self._pool.wake(session_id)
-        runner = self._holdings.runner(session_id)
-        await runner.until_connected()
-        await runner.log_out()
+        calls = self._holdings.runner(session_id).calls
+        await calls.until_connected()
+        await calls.log_out()
 
     async def erase(self, session_id: str, *, log_out: bool) -> None:
         """Remove the device if it can be reached, then destroy everything this node has of the session."""

@@ -45,7 +45,7 @@ class Hibernator:
             return
         idle = self._idle_for(USED_JUST_NOW)
         if idle:
-            self._hibernate(min(idle, key=lambda runner: runner.used_at))
+            self._hibernate(min(idle, key=lambda runner: runner.calls.used_at))
 
     def _idle_for(self, time: timedelta) -> list[SessionRunner]:
         latest = self._clock.monotonic() - time.total_seconds()
@@ -55,7 +55,7 @@ class Hibernator:
             if runner.status is SessionStatus.CONNECTED
             and not runner.spec.keep_alive
             and not runner.stopping
-            and runner.used_at <= latest
+            and runner.calls.used_at <= latest
         ]
 
     def _hibernate(self, runner: SessionRunner) -> None:

@@ -65,7 +65,7 @@ class Holdings:
     def saved(self, session_id: str) -> Saved:
         """A session as the snapshotter sees it, awake or not. Raises NotRunning."""
         entry = self._asleep.get(session_id)
-        return self.runner(session_id) if entry is None else SleepingSession(self._shop, entry)
+        return self.runner(session_id).awake if entry is None else SleepingSession(self._shop, entry)
 
     def profile(self, session_id: str) -> Profile:
         """Where its login lies; an adopted one keeps its warm slot's name while its browser runs."""
@@ -104,7 +104,7 @@ class Holdings:
     def savable(self) -> list[Saved]:
         """Every linked session, awake or not, for the snapshotter."""
         sleepers = [SleepingSession(self._shop, entry) for entry in self._asleep.values()]
-        return [*self._runners.values(), *sleepers]
+        return [*(runner.awake for runner in self._runners.values()), *sleepers]
 
     # ---- for the heartbeat
 

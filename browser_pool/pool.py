@@ -138,7 +138,7 @@ class Pool:
                 self.holdings.run(replace(entry, hibernated_at=None))
                 await asyncio.sleep(0)
             else:
-                self.holdings.runner(session_id).used_at = self._shop.clock.monotonic()
+                self.holdings.runner(session_id).calls.use()
 
     async def recycle(self, session_id: str, reason: ReasonCode) -> None:
         """Close a linked session's browser and open another on its profile. Raises NotRunning."""

@@ -14,7 +14,6 @@ from datetime import datetime, timedelta
 
 from ulid import ULID
 
-from browser_pool import chromium
 from browser_pool.browser_run import BrowserRun
 from browser_pool.errors import BrowserGone, SlotError
 from browser_pool.in_thread import in_thread
@@ -141,7 +140,7 @@ class WarmSlot:
 
     @property
     def browser_pid(self) -> int | None:
-        return self._run.slot.mark.pid if self._run.slot else None
+        return self._run.browser_pid
 
     def start(self) -> None:
         """Begin to warm up, behind everybody who waits for a session."""
@@ -172,7 +171,7 @@ class WarmSlot:
         if self._parked and self.is_ready:
             self._parked = False
             self._tracker.ref_was_asked_for()
-            await self._run.refresh_ref()
+            await self._run.page.refresh_ref()
 
     async def hand_over(self) -> Warmth:
         """Stop following and give everything away but the journal's row, which the taker replaces."""
@@ -191,10 +190,7 @@ class WarmSlot:
     async def close(self) -> None:
         """End the browser and leave nothing: there is no login in it."""
         await self._stop()
-        if self._run.slot is not None:
-            await self._run.slot.kill()
-        elif self._ledger.mark is not None:
-            await chromium.end(self._ledger.mark)  # an earlier pool's, not attached to yet
+        await self._run.kill()
         with transaction(self._shop.db, passing=True):
             self._shop.journal.forget(self.name)
         await in_thread(self._profile.erase)
@@ -202,8 +198,7 @@ class WarmSlot:
     async def detach(self) -> None:
         """Leave the browser to the next pool process."""
         await self._stop()
-        if self._run.slot is not None:
-            await self._run.slot.detach()
+        await self._run.detach()
 
     async def _stop(self) -> None:
         if self._task is not None:
