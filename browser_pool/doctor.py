@@ -26,7 +26,7 @@ from browser_pool.driver import Driver
 from browser_pool.examination import Examination, Examiner
 from browser_pool.lookup_file import LookupFile
 from browser_pool.profile import Profile
-from browser_pool.slot import SlotSettings
+from browser_pool.slot_settings import SlotSettings
 from browser_pool.start_queue import Permit
 from browser_pool.user_agent import read_user_agent
 from storage.clock import SystemClock

@@ -16,7 +16,8 @@ from browser_pool.errors import BrowserGone, PageBroken, SlotError
 from browser_pool.in_thread import in_thread
 from browser_pool.index_document import IndexDocument
 from browser_pool.profile import Profile
-from browser_pool.slot import Slot, SlotSettings
+from browser_pool.slot import Slot
+from browser_pool.slot_settings import SlotSettings
 from browser_pool.slot_usage import usage_by_group
 from browser_pool.start_queue import Permit
 from storage.clock import Clock

@@ -8,29 +8,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
 
-from aiohttp import ClientSession
 from playwright.async_api import Browser, Error
 
 from browser_pool.bridge import MAX_WAITING_FACTS, Bridge, Eyes, FactQueue, wake
 from browser_pool.browser_socket import BrowserSocket
 from browser_pool.chromium import Chromium, kill_group
-from browser_pool.confinement import Confinement
 from browser_pool.driver import Driver
 from browser_pool.errors import BrowserGone, LaunchFailed, PageUnreachable
-from browser_pool.in_thread import in_thread
 from browser_pool.journal import BrowserMark
-from browser_pool.lookup_file import LookupFile
+from browser_pool.local_storage_keeper import LocalStorageKeeper
 from browser_pool.page_hosts import walls
 from browser_pool.page_load import PageLoad
 from browser_pool.page_log import PageLog
 from browser_pool.profile import Profile
 from browser_pool.sandbox_proof import must_be_sandboxed
+from browser_pool.slot_settings import SlotSettings
 from browser_pool.start_queue import Permit
-from browser_pool.user_agent import UserAgent
 from browser_pool.worker_dresser import WorkerDresser
 
 log = logging.getLogger(__name__)
@@ -39,25 +34,6 @@ CLOSE_DEADLINE = timedelta(seconds=10)
 """Chromium flushes its databases in well under a second; after this it is killed."""
 CALL_DEADLINE = timedelta(seconds=15)
 """A page that does not answer a call for this long is broken."""
-STORAGE_PAUSE_SECONDS = 0.05
-"""localStorage changes come in bursts; each burst is written at its start and at its end."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class SlotSettings:
-    """What every slot of a node has in common."""
-
-    executable: str
-    confinement: Confinement
-    user_agent: UserAgent
-    url: str
-    more_hosts: tuple[str, ...]
-    """Hosts beside WhatsApp's that pages may talk to."""
-    launch_timeout: timedelta
-    http: ClientSession
-    """For the sessions of our own with each browser."""
-    lookups: LookupFile
-    """Where the page's insides are found, when a release is behind WhatsApp."""
 
 
 class Slot:
@@ -77,8 +53,7 @@ class Slot:
         self._socket: BrowserSocket | None = None
         self.hostile: str | None = None
         """What the page did that no honest one does; its browser has been killed for it."""
-        self._keeper: asyncio.Task[None] | None = None
-        self._saving = asyncio.Lock()
+        self._storage = LocalStorageKeeper(profile)
         chromium.on_exit(lambda: wake(self.facts))
 
     @property
@@ -193,8 +168,7 @@ class Slot:
         self.page_log = self._bridge.page_log
         socket.on_end = self._bridge.lose
         self._driver.watchers.add(self._bridge.lose)
-        name = f"local-storage-{self.profile.session_id}"
-        self._keeper = asyncio.create_task(self._keep_local_storage(), name=name)
+        self._storage.follow(self._bridge, lambda: not self.chromium.exited.is_set())
 
     def _on_hostile(self, why: str) -> None:
         """End the browser at once: what it has sent already is more than enough."""
@@ -248,31 +222,7 @@ class Slot:
 
     async def save_local_storage(self) -> None:
         """Write what the page has in localStorage beside the profile. Raises BrowserGone."""
-        async with self._saving:
-            await self._save_local_storage()
-
-    async def _save_local_storage(self) -> None:
-        try:
-            stored = await self.bridge.local_storage()
-        except Error as error:
-            raise BrowserGone(f"localStorage: {error.message}") from error
-        if stored is not None:
-            # an fsync on a busy disk has been seen to take seconds; other slots must not wait for it
-            await in_thread(partial(self.profile.save_local_storage, *stored, clean=False))
-
-    async def _keep_local_storage(self) -> None:
-        bridge = self.bridge
-        while True:
-            await bridge.storage_changed.wait()
-            bridge.storage_changed.clear()
-            try:
-                await self.save_local_storage()
-            except BrowserGone as error:
-                if bridge.gone or self.chromium.exited.is_set():
-                    return
-                # between two documents there is nothing to read; the next change asks again
-                log.debug("local_storage_not_read", extra={"why": str(error)[:200]})
-            await asyncio.sleep(STORAGE_PAUSE_SECONDS)
+        await self._storage.save(self.bridge)
 
     async def close(self) -> None:
         """Close the browser in order, so that everything is on disk; kill it when it takes too long."""
@@ -289,8 +239,7 @@ class Slot:
                     "browser_killed", extra={"session_id": self.profile.session_id, "why": str(error)[:200]}
                 )
         else:
-            async with self._saving:
-                await in_thread(self.profile.mark_clean)
+            await self._storage.mark_clean()
         await self.kill()
 
     async def kill(self) -> None:
@@ -304,10 +253,7 @@ class Slot:
         self.chromium.forget()
 
     async def _let_go(self) -> None:
-        keeper, self._keeper = self._keeper, None
-        if keeper is not None:
-            keeper.cancel()
-            await asyncio.gather(keeper, return_exceptions=True)
+        await self._storage.stop()
         bridge, self._bridge = self._bridge, None
         if bridge is not None:
             self._driver.watchers.discard(bridge.lose)

@@ -16,7 +16,7 @@ from browser_pool.metrics import PoolMetrics
 from browser_pool.outbox import Outbox
 from browser_pool.ref_clock import RefLives
 from browser_pool.restorer import Restorer
-from browser_pool.slot import SlotSettings
+from browser_pool.slot_settings import SlotSettings
 from browser_pool.snapshot_store import SnapshotStore
 from browser_pool.snapshotter import Snapshotter
 from browser_pool.start_queue import StartQueue

@@ -23,7 +23,8 @@ from browser_pool.journal import BrowserMark
 from browser_pool.lookup_file import LookupFile
 from browser_pool.profile import Profile
 from browser_pool.sandbox_proof import missing_walls, must_be_sandboxed, prove_sandbox, renderers_of
-from browser_pool.slot import Slot, SlotSettings
+from browser_pool.slot import Slot
+from browser_pool.slot_settings import SlotSettings
 from browser_pool.start_queue import StartQueue
 from browser_pool.user_agent import UserAgent, read_user_agent
 from storage.clock import SystemClock
