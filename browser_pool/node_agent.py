@@ -14,6 +14,7 @@ from aiohttp import ClientError, ClientSession, ClientTimeout
 
 from browser_pool.lease import Lease
 from browser_pool.lease_guard import boot_seconds
+from browser_pool.memory_watch import MB, MemoryWatch
 from browser_pool.pool import Pool
 from browser_pool.reconciler import Reconciler
 from browser_pool.room import room
@@ -38,6 +39,7 @@ class NodeAgent:
         reconciler: Reconciler,
         lease: Lease,
         starts: StartQueue,
+        memory: MemoryWatch,
         clock: Clock,
         *,
         tls: ssl.SSLContext | None = None,
@@ -53,6 +55,7 @@ class NodeAgent:
         self._reconciler = reconciler
         self._lease = lease
         self._starts = starts
+        self._memory = memory
         self._clock = clock
         self._tls = tls or True
         self._functions_url = functions_url
@@ -90,6 +93,8 @@ class NodeAgent:
             room=room(),
             leased=self._lease.leased,
             handed_over=holdings.handed_over_to_tell(),
+            largest_browser_mb=self._memory.largest // MB,
+            cpu_percent=round(100 * self._memory.machine_cpu_ratio),
         )
 
     async def beat(self) -> bool:

@@ -170,6 +170,7 @@ async def _compose(config: PoolConfig, driver: Driver, stack: AsyncExitStack) ->
         reconciler,
         lease,
         starts,
+        memory,
         clock,
         tls=tls,
         functions_url=config.functions_url,

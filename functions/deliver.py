@@ -19,6 +19,7 @@ from typing import assert_never
 from functions.config import FunctionsConfig
 from functions.guarded_http import GuardedHttp
 from functions.metrics import Metrics, open_metrics, share_between_processes
+from functions.node_watch import NodeWatch
 from functions.retry_schedule import SCHEDULE, next_attempt_at
 from functions.webhook_sender import Delivered, Failed, Gone, WebhookSender
 from storage import logs
@@ -27,6 +28,7 @@ from storage.clock import Clock, SystemClock
 from storage.database import Database, bring_up_to_date, open_database
 from storage.deliveries import Deliveries, Delivery
 from storage.errors import ConfigError
+from storage.nodes import Nodes
 from storage.retention import Retention
 
 log = logging.getLogger(__name__)
@@ -69,6 +71,7 @@ class Deliverer:
         claim_for: timedelta = CLAIM_FOR,
         schedule: Sequence[timedelta] = SCHEDULE,
         metrics: Metrics | None = None,
+        node_watch: NodeWatch | None = None,
     ) -> None:
         self._database = database
         self._deliveries = deliveries
@@ -80,6 +83,7 @@ class Deliverer:
         self._claim_for = claim_for
         self._schedule = schedule
         self._metrics = metrics or Metrics()
+        self._node_watch = node_watch
         self._stopping = threading.Event()
         self._finished = threading.Event()
         self._busy = 0
@@ -97,6 +101,8 @@ class Deliverer:
             while not self._stopping.is_set():
                 try:
                     self._metrics.deliverer_looked(self._clock.now().timestamp())
+                    if self._node_watch is not None:
+                        self._node_watch.look_when_due()
                     seen = self._database.data_version()
                     if not self._claim(pool.submit):
                         self._prune()
@@ -222,6 +228,7 @@ def make_deliverer(config: FunctionsConfig, database: Database, http: GuardedHtt
         clock=clock,
         schedule=config.webhook_retry,
         metrics=open_metrics(config.metrics_token),
+        node_watch=NodeWatch(Nodes(database, clock), clock, config.lease_ttl),
     )
 
 

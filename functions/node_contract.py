@@ -272,6 +272,10 @@ class Heartbeat(_Told):
     """Whether it stops by itself when its lease runs out."""
     handed_over: list[str] = Field(default_factory=list)
     """Ids of sessions that are saved and closed for another node."""
+    largest_browser_mb: _Small | None = None
+    """Memory of its largest browser."""
+    cpu_percent: _Small | None = None
+    """Share of all its cores in use."""
 
 
 class SessionSpec(Answer):
@@ -359,6 +363,8 @@ OPERATIONS: Operations = {
             "profiles": [],
             "erased": [],
             "sandbox": True,
+            "largest_browser_mb": 141,
+            "cpu_percent": 12,
         },
         replies=(
             Reply(

@@ -35,6 +35,10 @@ def _count(raw: Mapping[str, Any], name: str) -> int:
     return value
 
 
+def _count_if_said(raw: Mapping[str, Any], name: str) -> int | None:
+    return None if raw.get(name) is None else _count(raw, name)
+
+
 @dataclass(frozen=True, kw_only=True)
 class SessionSpec:
     """What a node needs to run one session: body of PUT /sessions/{id}, element of a heartbeat's `run`."""
@@ -122,6 +126,10 @@ class Heartbeat:
     """It will stop trusting itself when its lease runs out. Only from such a node anything is taken."""
     handed_over: list[str] = field(default_factory=list)
     """Session ids that were to be handed over, and are saved and closed."""
+    largest_browser_mb: int | None = None
+    """Memory of its largest browser; null from a node that does not say."""
+    cpu_percent: int | None = None
+    """Share of all its cores in use; null from a node that does not say."""
 
     def to_wire(self) -> dict[str, Any]:
         return asdict(self)
@@ -168,9 +176,11 @@ class Heartbeat:
             profiles=profiles,
             erased=erased,
             sandbox=_get(raw, "sandbox", bool, type(None)),
-            room=None if raw.get("room") is None else _count(raw, "room"),
+            room=_count_if_said(raw, "room"),
             leased=_get(raw, "leased", bool) if "leased" in raw else False,
             handed_over=handed_over,
+            largest_browser_mb=_count_if_said(raw, "largest_browser_mb"),
+            cpu_percent=_count_if_said(raw, "cpu_percent"),
         )
 
 

@@ -50,6 +50,8 @@ class Node:
     room: int | None = None
     call_failures: int = 0
     avoid_until: datetime | None = None
+    largest_browser_mb: int | None = None
+    cpu_percent: int | None = None
 
     @property
     def free(self) -> int:
@@ -123,6 +125,8 @@ class Nodes:
                 sandbox=heartbeat.sandbox,
                 room=heartbeat.room,
                 leased=heartbeat.leased and not alone,
+                largest_browser_mb=heartbeat.largest_browser_mb,
+                cpu_percent=heartbeat.cpu_percent,
                 now=to_wire(now),
             )
         return alone
@@ -189,6 +193,10 @@ class Nodes:
         if row is None:
             raise NotFound(f"there is no node {node_id}")
         return Node.from_row(row)
+
+    def wanted(self) -> dict[str, int]:
+        """How many sessions each node should be running; none that has none."""
+        return {row["node_id"]: row["sessions"] for row in self._database.all("wanted_by_node")}
 
     def spread(self, workspace_id: str) -> dict[str, int]:
         """How many sessions of a workspace each node has."""

@@ -98,7 +98,7 @@ class RegistryMetrics:
             name="linkpool_node_sessions",
             help="Sessions that each node should be running.",
             labels=("node",),
-            samples=[((row["node_id"],), row["sessions"]) for row in self._database.all("wanted_by_node")],
+            samples=[((node_id,), sessions) for node_id, sessions in self._nodes.wanted().items()],
         )
         yield Family(
             name="linkpool_node_draining",

@@ -362,17 +362,18 @@ WHERE workspace_id = :workspace_id AND revoked_at IS NULL AND (expires_at IS NUL
 -- name: upsert_node
 -- What a node says of itself; the first time it gets the smallest free index.
 INSERT INTO nodes (id, instance_index, url, region, capacity, live, warm, queued, draining, sandbox, room,
-                   leased, first_seen_at, last_seen_at)
+                   leased, largest_browser_mb, cpu_percent, first_seen_at, last_seen_at)
 VALUES (:id,
         (SELECT coalesce(min(candidate), 0) FROM (
             SELECT 0 AS candidate UNION ALL SELECT instance_index + 1 FROM nodes) AS candidates
          WHERE candidate NOT IN (SELECT instance_index FROM nodes)),
         :url, :region, :capacity, :live, :warm, :queued, :draining, :sandbox, :room,
-        :leased, :now, :now)
+        :leased, :largest_browser_mb, :cpu_percent, :now, :now)
 ON CONFLICT (id) DO UPDATE SET
     url = excluded.url, region = excluded.region, capacity = excluded.capacity, live = excluded.live,
     warm = excluded.warm, queued = excluded.queued, draining = excluded.draining, sandbox = excluded.sandbox,
-    room = excluded.room, leased = excluded.leased, lost = 0, last_seen_at = excluded.last_seen_at;
+    room = excluded.room, leased = excluded.leased, largest_browser_mb = excluded.largest_browser_mb,
+    cpu_percent = excluded.cpu_percent, lost = 0, last_seen_at = excluded.last_seen_at;
 
 -- name: nodes
 -- Every node that ever reported.

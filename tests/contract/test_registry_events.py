@@ -1,9 +1,7 @@
 """What the registry does with the events of nodes, on a real database."""
 
-import re
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -268,18 +266,6 @@ def test_a_deleted_session_keeps_no_data_of_the_account(world: World) -> None:
     assert PHONE not in repr(world.now(session))
     rows = world.rows("SELECT data FROM events")
     assert {row["data"] for row in rows} == {"{}"}
-
-
-def test_the_line_of_a_change_has_what_the_alarms_on_aws_read(
-    world: World, caplog: pytest.LogCaptureFixture
-) -> None:
-    alarms = (Path(__file__).parents[2] / "deploy" / "serverless" / "alarms.yml").read_text(encoding="utf-8")
-    read = set(re.findall(r"\$\.(\w+)", alarms)) - {"event"}
-    caplog.set_level("INFO", "storage")
-    world.tell(world.session(), E.SESSION_STARTING)
-    (moved,) = [record for record in caplog.records if record.getMessage() == "session_moved"]
-    assert read == {"to", "qr_generation_ms", "phone_extraction_ms"}
-    assert read <= vars(moved).keys()
 
 
 def test_every_change_is_logged_with_both_names(world: World, caplog: pytest.LogCaptureFixture) -> None:

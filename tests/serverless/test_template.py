@@ -110,22 +110,3 @@ def test_no_secret_stands_in_the_template(template: dict[str, Any]) -> None:
     variables = of_type(template, "AWS::Lambda::Function")["ApiLambdaFunction"]["Environment"]["Variables"]
     for name in ("DATABASE_URL", "POOL_SECRET", "SECRET_KEY"):
         assert "resolve:secretsmanager" in json.dumps(variables[name])
-
-
-def test_the_seeds_thresholds_ring(template: dict[str, Any]) -> None:
-    alarms = of_type(template, "AWS::CloudWatch::Alarm")
-    thresholds = {name: alarm["Threshold"] for name, alarm in alarms.items()}
-    assert (
-        thresholds
-        | {
-            "QrSlow": 12_000,
-            "QrVerySlow": 20_000,
-            "PhoneSlow": 8_000,
-            "PhoneVerySlow": 15_000,
-            "SuccessLow": 95,
-            "SuccessVeryLow": 90,
-            "CpuHigh": 70,
-            "CpuVeryHigh": 90,
-        }
-        == thresholds
-    )
