@@ -24,6 +24,7 @@ from storage.database import Database
 from storage.deliveries import Deliveries
 from storage.limit_rows import LimitRows
 from storage.nodes import Nodes
+from storage.paintings import Paintings
 from storage.registry import Registry
 from storage.registry_metrics import RegistryMetrics
 from storage.workspaces import Workspaces
@@ -43,6 +44,7 @@ class CoreServices:
     limits: Limits
     links: Links
     """`find(token) -> Session | None`, `expired(session) -> bool`, `url(session) -> str`."""
+    paintings: Paintings
     nodes: Nodes
     deliveries: Deliveries
     audit: AuditLog
@@ -83,6 +85,7 @@ def make_core(
             public_url=config.public_url,
             ttl=config.link_ttl,
         ),
+        paintings=Paintings(database, clock),
         nodes=nodes,
         deliveries=deliveries,
         audit=AuditLog(database, clock),

@@ -17,6 +17,7 @@ from storage.event_log import Outcome
 from storage.events import EventType
 
 if TYPE_CHECKING:
+    from storage.paintings import Painted
     from storage.registry_metrics import RegistryMetrics
 
 DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
@@ -35,6 +36,9 @@ class Metrics:
 
     def event(self, type_: EventType, outcome: Outcome) -> None:
         """A node's event was taken."""
+
+    def painted(self, what: Painted, seconds: float) -> None:
+        """A hosted page painted it, so long after it was there to paint."""
 
     def delivery(self, outcome: str, seconds: float) -> None:
         """One attempt of a webhook: delivered, failed, dead or gone."""

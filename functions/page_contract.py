@@ -152,6 +152,15 @@ OPERATIONS: Operations = {
     "pages.status": Operation(
         summary="What the hosted page polls",
         text="With If-None-Match, 304 until something changed.",
+        query=(
+            Parameter(
+                name="painted",
+                what="What the page has painted (qr, code, number), how many ms ago, and how long it was "
+                "open then. Said once; for the timeline.",
+                schema={"type": "string"},
+                example="qr.12.340",
+            ),
+        ),
         replies=(
             Reply(
                 status=200,

@@ -39,6 +39,7 @@ from functions.return_result import return_address
 from functions.theme import theme_of
 from functions.visitors import Visitor, is_phone, visitor_of
 from storage.errors import Conflict, PoolRefused, PoolUnreachable
+from storage.paintings import Painting
 from storage.same_account import same_account
 from storage.sessions import Session
 
@@ -47,6 +48,9 @@ if TYPE_CHECKING:
 
 POLL_AFTER = "Poll-After-Ms"
 """When the page should look again; `poll_after_ms` in the body is the same while the server is not busy."""
+
+PAINTED = "painted"
+"""In a poll: what the page has painted since the one before. It asks nothing more for that."""
 
 Act = Callable[[Session, PageTexts], object]
 
@@ -130,6 +134,8 @@ class _Routes:
 
     def status(self, token: str) -> Response:
         session, texts = self._find(token)
+        if (said := request.args.get(PAINTED)) is not None:
+            self._note_painting(session, said)
         page = self._page(token, session, texts)
         if request.if_none_match.contains_weak(page.etag):
             response = Response(status=304, headers={**HEADERS, "ETag": f'"{page.etag}"'})
@@ -138,6 +144,15 @@ class _Routes:
         wait = self._pace.after(page.view.poll_after)
         response.headers[POLL_AFTER] = str(round(wait / timedelta(milliseconds=1)))
         return response
+
+    def _note_painting(self, session: Session, said: str) -> None:
+        """Of the browser that has the link. Nonsense is passed over: the poll is answered all the same."""
+        painting = Painting.read(said)
+        if painting is None or session.link_browser_sha256 is None:
+            return
+        waited = self._services.paintings.note(session, painting)
+        if waited is not None:
+            self._services.metrics.painted(painting.what, waited.total_seconds())
 
     def qr(self, token: str) -> Response:
         session, _ = self._find(token)

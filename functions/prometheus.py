@@ -18,10 +18,13 @@ from prometheus_client.values import MutexValue, ValueClass
 from functions.metrics import Metrics
 from storage.event_log import Outcome
 from storage.events import EventType
+from storage.paintings import Painted
 from storage.registry_metrics import RegistryMetrics
 
 REQUEST_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 """Seconds: a read takes 1 ms, a warm start 20 ms, a node that hangs is left after 5 s."""
+PAINT_BUCKETS = (0.05, 0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 30)
+"""Seconds: a page that is opened paints within 250 ms, one that polls within 600 ms; the seeds took 3 s."""
 DELIVERY_BUCKETS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 """Seconds: other people's servers; an attempt is given 10 s on the wire."""
 
@@ -55,6 +58,13 @@ class PrometheusMetrics(Metrics):
             ["type", "outcome"],
             registry=self._own,
         )
+        self._painted = Histogram(
+            "linkpool_page_painted_seconds",
+            "From when the page was open and a QR, code or number known, to its paint; as pages say.",
+            ["what"],
+            buckets=PAINT_BUCKETS,
+            registry=self._own,
+        )
         self._deliveries = Counter(
             "webhook_deliveries", "Attempts to deliver a webhook.", ["outcome"], registry=self._own
         )
@@ -82,6 +92,9 @@ class PrometheusMetrics(Metrics):
 
     def event(self, type_: EventType, outcome: Outcome) -> None:
         self._events.labels(type_.value, outcome.value).inc()
+
+    def painted(self, what: Painted, seconds: float) -> None:
+        self._painted.labels(what.value).observe(seconds)
 
     def delivery(self, outcome: str, seconds: float) -> None:
         self._deliveries.labels(outcome).inc()

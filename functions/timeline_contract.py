@@ -12,8 +12,9 @@ class TimelineStep(Answer):
 
     at: Time
     what: str
-    """created, queued, launching, launched, loaded, qr_shown, pairing_code_shown, scanned, number, ready,
-    snapshot, webhook, or the name of another event; more may be added."""
+    """created, queued, launching, launched, loaded, qr_shown, pairing_code_shown, painted (by the hosted
+    page: qr, code or number), scanned, number, ready, snapshot, webhook, or the name of another event; more
+    may be added."""
     after_ms: int
     """Since the first step."""
     since_previous_ms: int

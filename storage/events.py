@@ -46,6 +46,7 @@ class EventType(StrEnum):
 
     RESTART_REQUESTED = "restart_requested"
     DELETE_REQUESTED = "delete_requested"
+    PAGE_PAINTED = "page_painted"
 
 
 INTERNAL = frozenset(
@@ -57,6 +58,7 @@ INTERNAL = frozenset(
         EventType.SESSION_PROGRESSED,
         EventType.RESTART_REQUESTED,
         EventType.DELETE_REQUESTED,
+        EventType.PAGE_PAINTED,
     }
 )
 """Never delivered to a workspace."""
@@ -65,8 +67,8 @@ LONGEST_ID = 100
 LARGEST_COUNT = 2**53
 """JSON numbers are exact up to here, and SQL integers hold them."""
 
-COMMANDS = frozenset({EventType.RESTART_REQUESTED, EventType.DELETE_REQUESTED})
-"""Made by the functions for the backend's calls; a node that sends one is refused."""
+COMMANDS = frozenset({EventType.RESTART_REQUESTED, EventType.DELETE_REQUESTED, EventType.PAGE_PAINTED})
+"""Made by the functions for what backend and page say; a node that sends one is refused."""
 
 
 @dataclass(frozen=True, kw_only=True)

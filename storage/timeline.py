@@ -24,6 +24,7 @@ TOLD = (
     *("phase", "reason_code", "message", "percent", "position", "estimated_wait_ms", "expires_at"),
     *("qr_generation_ms", "launch_ms", "load_ms", "retrieval_ms"),
     *("phone_extraction_ms", "phone_extraction_method", "snapshot_id", "size_bytes", "replaced_by"),
+    *("what", "waited_ms"),
 )
 """Of an event's data."""
 NUMBER = "phone_number"
@@ -35,6 +36,7 @@ _NAMES = {
     EventType.SESSION_READY: "ready",
     EventType.PHONE_RESOLVED: "number",
     EventType.SNAPSHOT_SAVED: "snapshot",
+    EventType.PAGE_PAINTED: "painted",
 }
 _PHASES = {"launching": "launching", "loading": "launched", "waiting_for_qr": "loaded"}
 """What a phase says of the step before it: whoever loads has launched."""
@@ -46,8 +48,8 @@ class Step:
 
     at: datetime
     what: str
-    """created, queued, launching, launched, loaded, qr_shown, scanned, number, ready, snapshot, webhook; for
-    everything else the event's own name."""
+    """created, queued, launching, launched, loaded, qr_shown, painted, scanned, number, ready, snapshot,
+    webhook; for everything else the event's own name."""
     node_id: str | None = None
     generation: int | None = None
     details: Mapping[str, Any] = field(default_factory=dict)

@@ -240,6 +240,11 @@ SELECT * FROM chats WHERE session_id = :session_id AND position >= :first ORDER 
 -- Whether this event was heard before.
 SELECT 1 FROM events WHERE id = :id;
 
+-- name: event_told_before
+-- When the functions last heard one of two facts of a session, by idx_events_session.
+SELECT max(received_at) AS told_at FROM events
+WHERE session_id = :session_id AND received_at <= :before AND type IN (:first, :second) AND outcome = 'applied';
+
 -- name: insert_event
 -- Record an event and what came of it.
 INSERT INTO events (id, session_id, node_id, generation, seq, type, occurred_at, received_at, data, outcome)

@@ -66,6 +66,20 @@ def test_a_person_scans_the_hosted_page_and_sees_the_number(system: System, page
     types = system.receiver.types(session["id"])
     order = ["qr_code_generated", "session_authenticated", "session_ready"]
     assert [type_ for type_ in types if type_ in order][-3:] == order
+    story = eventually(lambda: painted(system, session["id"]), "the page told what it painted")
+    assert [what for what in story if what in ("qr_shown", "painted qr", "scanned", "painted number")] == [
+        "qr_shown",
+        "painted qr",
+        "scanned",
+        "painted number",
+    ]
+
+
+def painted(system: System, session_id: str) -> list[str] | None:
+    """The steps of a session, once its number was painted."""
+    steps = system.call("GET", f"/api/sessions/{session_id}/timeline").json()["steps"]
+    told = [" ".join([step["what"], step["details"].get("what", "")]).strip() for step in steps]
+    return told if "painted number" in told else None
 
 
 def test_the_number_arrives_when_the_functions_were_down_during_the_scan(tmp_path: Path) -> None:
