@@ -17,7 +17,7 @@ from prometheus_client.values import MutexValue, ValueClass
 
 from functions.metrics import Metrics
 from storage.event_log import Outcome
-from storage.events import EventType
+from storage.events import COMMANDS, EventType
 from storage.paintings import Painted
 from storage.registry_metrics import RegistryMetrics
 
@@ -44,6 +44,12 @@ class PrometheusMetrics(Metrics):
             "How long requests took, by route.",
             ["route", "method", "status"],
             buckets=REQUEST_BUCKETS,
+            registry=self._own,
+        )
+        self._responses = Counter(
+            "linkpool_http_responses",
+            "Answers by class: for alerts, which miss the first of a series that begins with its fault.",
+            ["class"],
             registry=self._own,
         )
         self._not_created = Counter(
@@ -83,9 +89,15 @@ class PrometheusMetrics(Metrics):
             self._not_created.labels(code)
         for outcome in ("delivered", "failed", "dead", "gone"):
             self._deliveries.labels(outcome)
+        for class_ in ("2xx", "3xx", "4xx", "5xx"):
+            self._responses.labels(class_)
+        for refused in (Outcome.UNKNOWN_SESSION, Outcome.DOES_NOT_FIT):
+            for type_ in frozenset(EventType) - COMMANDS:
+                self._events.labels(type_.value, refused.value)
 
     def request(self, route: str, method: str, status: int, seconds: float) -> None:
         self._requests.labels(route, method, str(status)).observe(seconds)
+        self._responses.labels(f"{status // 100}xx").inc()
 
     def session_not_created(self, code: str) -> None:
         self._not_created.labels(code).inc()

@@ -1,7 +1,9 @@
 """What an operator sees of a real node: metrics, health, the doctor, the canary, a diagnosis."""
 
+import base64
 import json
 import os
+import secrets
 import subprocess
 import sys
 import tarfile
@@ -11,8 +13,10 @@ from typing import Any
 
 import pytest
 import requests
+import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.promql import Series, grouped_by, selectors, series_of
 from tests.system import ROOT, System
 from tests.waiting import eventually
 
@@ -36,12 +40,25 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
         WHATSAPP_LOOKUPS=str(lookups),
         LOAD_TIMEOUT_SECONDS="2",
         FIRST_QR_TIMEOUT_SECONDS="2",
+        SNAPSHOT_KEY=base64.b64encode(secrets.token_bytes(32)).decode(),
+        SNAPSHOT_QUIET_SECONDS="0.5",
     ) as running:
         yield running
 
 
-def metrics(system: System) -> str:
-    answer = requests.get(f"{system.pool_url}/metrics", headers=BEARER, timeout=10)
+@pytest.fixture(scope="module", autouse=True)
+def fresh(system: System) -> list[Series]:
+    """What was exported before anything happened."""
+    return exported(system)
+
+
+def exported(system: System) -> list[Series]:
+    """What Prometheus gets, of both processes."""
+    return series_of([metrics(system), metrics(system, system.functions_url)])
+
+
+def metrics(system: System, url: str | None = None) -> str:
+    answer = requests.get(f"{url or system.pool_url}/metrics", headers=BEARER, timeout=10)
     assert answer.status_code == 200
     return answer.text
 
@@ -79,6 +96,50 @@ def test_a_link_is_counted_with_all_its_parts(system: System, linked: str) -> No
     assert value(system, "linkpool_slots", state="live") == 1
     assert value(system, "linkpool_event_loop_lag_seconds_count") > 0
     assert value(system, "linkpool_ready") == 1
+
+
+def asked() -> dict[str, str]:
+    """Every expression of alerts and dashboard, by where it stands."""
+    rules = yaml.safe_load((ROOT / "deploy" / "prometheus" / "alerts.yml").read_text())
+    panels = json.loads((ROOT / "deploy" / "grafana" / "linkpool.json").read_text())["panels"]
+    alerts = {rule["alert"]: rule["expr"] for group in rules["groups"] for rule in group["rules"]}
+    return alerts | {
+        f"{panel['title']} ({number})": target["expr"]
+        for panel in panels
+        for number, target in enumerate(panel.get("targets", []))
+    }
+
+
+def test_alerts_and_dashboard_ask_for_what_the_processes_export(system: System, linked: str) -> None:
+    config = yaml.safe_load((ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text())
+    up: list[Series] = [("up", {"job": job["job_name"]}) for job in config["scrape_configs"]]
+    of_prometheus = {"job", "instance"}
+    assert len(asked()) > 80
+
+    def unmet() -> list[str]:
+        series = exported(system) + up
+        missing = []
+        for where, expression in asked().items():
+            wanted = list(selectors(expression))
+            assert wanted, where
+            missing += [f"{where}: {one}" for one in wanted if not any(map(one.takes, series))]
+            names = {one.name for one in wanted}
+            labels = {label for name, given in series if name in names for label in given}
+            missing += [f"{where}: by {label}" for label in grouped_by(expression) - labels - of_prometheus]
+        return missing
+
+    last: list[list[str]] = []
+    try:  # memory is looked at and webhooks are delivered a moment after the link
+        eventually(lambda: last.append(unmet()) or not last[-1], "all is exported")
+    except AssertionError as error:
+        raise AssertionError("\n".join(last[-1])) from error
+
+
+def test_a_counter_of_an_alert_stands_at_zero_before_its_first_fault(fresh: list[Series]) -> None:
+    rules = [expression for where, expression in asked().items() if where.startswith("Linkpool")]
+    counters = [one for rule in rules for one in selectors(rule) if one.counted and one.name[-6:] == "_total"]
+    assert len(counters) > 10
+    assert [str(one) for one in counters if not any(map(one.takes, fresh))] == []
 
 
 def test_no_number_and_no_session_stands_in_the_metrics(system: System, linked: str) -> None:
