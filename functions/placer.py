@@ -103,7 +103,10 @@ class Placer:
         return self.fleet().choose(session, without)
 
     def place_waiting(self) -> None:
-        """Give sessions that have no node to one, the oldest first."""
+        """Give sessions that have no node to one, the oldest first. Several processes may try at once: each
+        session has one claimant, and who meets another's leaves the rest to it, because both walk the same
+        list, and because a node that was counted for a session that went elsewhere would seem fuller than
+        it is."""
         waiting = self._registry.sessions.unplaced(PLACED_PER_HEARTBEAT)
         if not waiting:
             return
@@ -112,7 +115,8 @@ class Placer:
             node = fleet.choose(session)
             if node is None or self._clock.monotonic() > until:
                 return
-            self._registry.place(session.id, node.id)
+            if self._registry.place(session.id, node.id) is None:
+                return
             fleet.has_one_more(session, node)
             log.info("session_placed", extra={"session_id": session.id, "node_id": node.id})
 

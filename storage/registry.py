@@ -153,13 +153,15 @@ class Registry:
 
         return self._change(session_id, log_out, why="logout_requested")
 
-    def place(self, session_id: str, node_id: str) -> Session:
-        """Give a session without a node to one; no change when somebody was faster. Raises NotFound."""
-        return self._change(
-            session_id,
-            lambda session: after_placement(session, node_id) if session.node_id is None else session,
-            why="placed",
-        )
+    def place(self, session_id: str, node_id: str) -> Session | None:
+        """Claim a session without a node for one; None when somebody was faster, or nobody wants it now."""
+        with self._database.transaction():
+            self.sessions.hold([session_id])
+            session = self.sessions.find(session_id)
+            if session is None or session.node_id is not None or not session.started:
+                return None
+            self.sessions.save(session, after_placement(session, node_id), why="placed")
+            return self.sessions.get(session_id)
 
     def take_over(
         self, session_id: str, lost_id: str, node_id: str, is_lost: Callable[[], bool]
