@@ -12,6 +12,7 @@ import json
 import os
 import sys
 import tempfile
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -80,10 +81,20 @@ def main(arguments: list[str]) -> int:
     results: list[dict[str, Any]] = []
     with postgres.running(SETTINGS) as server:
         for size in sizes:
+            began, load_before = time.monotonic(), os.getloadavg()[0]
             with tempfile.TemporaryDirectory(prefix="linkpool-scale-") as directory:
                 costs = walk(server, Path(directory), size)
             found = [cost.to_json() for cost in costs]
-            results.append({"sessions": size.sessions, "nodes": size.nodes, "costs": found})
+            results.append(
+                {
+                    "sessions": size.sessions,
+                    "nodes": size.nodes,
+                    "load_before": round(load_before, 1),
+                    "load_after": round(os.getloadavg()[0], 1),
+                    "seconds": round(time.monotonic() - began),
+                    "costs": found,
+                }
+            )
             _write({"about": about, "sizes": results}, publish=not given.dry_run)
     return 0
 

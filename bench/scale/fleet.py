@@ -12,7 +12,7 @@ import json
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -113,6 +113,9 @@ class SimNode:
                     if spec.linked:
                         self.emit(spec.id, EventType.SESSION_RESTORED, snapshot_id=spec.snapshot_id)
                         self.emit(spec.id, EventType.SESSION_RECONNECTED)
+                    else:
+                        self.emit(spec.id, EventType.SESSION_STARTING, phase="loading")
+                        self.show_qr(spec.id)
             return begun
 
     def start(self, spec: SessionSpec) -> list[NodeEvent]:
@@ -131,6 +134,8 @@ class Traffic:
     heartbeats: int = 0
     bytes_sent: int = 0
     bytes_received: int = 0
+    repeated: int = 0
+    """Asked again, because the functions were busy or the connection was lost."""
     seconds: list[float] = field(default_factory=list)
 
 
@@ -214,8 +219,29 @@ class Fleet:
             self._post(node, "/api/webhook", encode_events(node.id, events[first : first + BATCH]))
         return len(events)
 
-    def request(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> bytes:
-        """One request over this thread's connection. Raises Refused."""
+    def request(self, method: str, path: str, body: bytes, headers: Callable[[], dict[str, str]]) -> bytes:
+        """Asked again, with headers made anew, while the functions are busy or the connection is lost, as a
+        relay and a good backend do: on a machine with other work a walk of half an hour meets both. Raises
+        Refused, OSError, HTTPException."""
+        give_up_at = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                return self._request(method, path, body, headers())
+            except (Busy, OSError, http.client.HTTPException) as error:
+                if time.monotonic() > give_up_at:
+                    raise
+                if not isinstance(error, Busy):
+                    self._hang_up()
+                with self._lock:
+                    self.traffic.repeated += 1
+                time.sleep(RETRY_SECONDS)
+
+    def _hang_up(self) -> None:
+        connection: http.client.HTTPConnection = self._local.connection
+        connection.close()  # it connects by itself when it is used again
+
+    def _request(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> bytes:
+        """One request over this thread's connection."""
         began = time.perf_counter()
         connection: http.client.HTTPConnection | None = getattr(self._local, "connection", None)
         if connection is None:
@@ -241,16 +267,9 @@ class Fleet:
         return list(self._threads.map(lambda one: one(), work))
 
     def _post(self, node: SimNode, path: str, body: bytes) -> bytes:
-        """Signed anew and sent again while the functions say that they are busy, as a real relay does."""
-        give_up_at = time.monotonic() + PATIENCE_SECONDS
-        while True:
-            signed = sign(self._secret, node.id, "POST", path, body, datetime.now(UTC))
-            try:
-                return self.request("POST", path, body, signed)
-            except Busy:
-                if time.monotonic() > give_up_at:
-                    raise
-                time.sleep(RETRY_SECONDS)
+        return self.request(
+            "POST", path, body, lambda: sign(self._secret, node.id, "POST", path, body, datetime.now(UTC))
+        )
 
     # ── being called ─────────────────────────────────────────────────────────
 

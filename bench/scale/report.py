@@ -12,6 +12,7 @@ from xml.sax.saxutils import escape
 from bench.picture import STYLE
 
 QUIET = "heartbeats, nothing new"
+CREATE = "create to QR"
 EVERY_SECONDS = 2.0  # HEARTBEAT_SECONDS
 WIDTH, HEIGHT, LEFT, TOP, FOOT = 940, 420, 70, 84, 60
 RIGHT = 330  # for the names
@@ -76,7 +77,7 @@ def markdown(whole: dict[str, Any]) -> str:
         "|---|" + "---|" * len(sizes),
     ]
     for what, cost in _costs(sizes[0]).items():
-        if not cost["rounds"] or what == QUIET:
+        if not cost["rounds"] or what in (QUIET, CREATE):
             continue
         cells = []
         for size in sizes:
@@ -105,9 +106,21 @@ def markdown(whole: dict[str, Any]) -> str:
         "",
         f"Commit {about['commit']}, {about['date']}, {about['cores']} cores shared by everything, PostgreSQL"
         " with fsync off and else as in production; gunicorn with 2 workers of 8 threads over loopback.",
-        *about.get("notes", []),
+        *_circumstances(sizes),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _circumstances(sizes: list[dict[str, Any]]) -> list[str]:
+    """What else the machine did, which seconds show and CPU hardly does."""
+    each = "; ".join(
+        f"{size['sessions']:,} sessions: load average {size['load_before']} at its begin,"
+        f" {size['load_after']} at its end, {size['seconds'] / 60:.1f} minutes,"
+        f" {sum(cost['repeated'] for cost in size['costs'])} requests asked again,"
+        f" {sum(cost['late'] for cost in size['costs'])} creates served by a heartbeat"
+        for size in sizes
+    )
+    return ["", f"{each}. The simulator itself makes a load of about 3."]
 
 
 def svg(whole: dict[str, Any]) -> str:

@@ -7,7 +7,9 @@ exactly once; the walk fails otherwise, so no figure stands for a fleet that bro
 from __future__ import annotations
 
 import json
+import secrets
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,6 +31,11 @@ from storage.workspaces import Workspaces
 LEASE_TTL = timedelta(hours=1)
 """Nobody waits for it: whoever is to be lost is written down as silent for twice as long."""
 MOST_ROUNDS = 200
+PATIENCE_SECONDS = 180.0
+"""And for so long at least: a round of a few nodes takes milliseconds, and a node that did not answer a call
+in time gets nothing for up to a minute."""
+PAUSE_SECONDS = 0.2
+"""After a round in which nobody began anything; real nodes pause for two seconds after each."""
 REGIONS = 4
 CUSTOMERS = 30
 """Whose people link while it is measured."""
@@ -58,6 +65,20 @@ class Size:
 
 class BrokenPromise(AssertionError):
     """A session ran nowhere, or twice."""
+
+
+class Patience:
+    """Counts rounds of heartbeats, and ends when they lead nowhere."""
+
+    def __init__(self, cost: Cost) -> None:
+        self._cost = cost
+        self._until = time.monotonic() + PATIENCE_SECONDS
+
+    def another(self, why: str) -> None:
+        """Raises BrokenPromise."""
+        self._cost.rounds += 1
+        if self._cost.rounds > MOST_ROUNDS and time.monotonic() > self._until:
+            raise BrokenPromise(f"{self._cost.what}: {why} after {self._cost.rounds} rounds")
 
 
 class Walk:
@@ -118,11 +139,12 @@ class Walk:
             cost.units = count
             keys = [self._keys[place % CUSTOMERS] for place in range(count)]
             answers = fleet.at_once([partial(self._create, key) for key in keys])
+            cost.late = sum(one["qr"] is None for one in answers)
+            if cost.late:
+                self._until_shown(cost)
             cost.most_on_one_node = max(
                 sum(one not in before for one in node.held) for node in fleet.nodes.values()
             )
-        if wrong := [one for one in answers if one["qr"] is None]:
-            raise BrokenPromise(f"{len(wrong)} of {count} sessions came without a QR")
         holders = {one: node for node in fleet.nodes.values() for one in node.held if one not in before}
         with self._cost("QR rotated") as cost:
             for _ in range(ROTATIONS):
@@ -146,9 +168,19 @@ class Walk:
         self._check("after linking")
 
     def _create(self, key: str) -> dict[str, Any]:
-        headers = {"Authorization": f"Bearer {key}"}
-        answer: dict[str, Any] = json.loads(self._fleet.request("POST", "/api/sessions", b"{}", headers))
+        headers = {"Authorization": f"Bearer {key}", "Idempotency-Key": secrets.token_hex(8)}
+        answer: dict[str, Any] = json.loads(
+            self._fleet.request("POST", "/api/sessions", b"{}", lambda: headers)
+        )
         return answer
+
+    def _until_shown(self, cost: Cost) -> None:
+        """A machine that is crowded answers a direct call too late; the heartbeats bring what it missed."""
+        patience = Patience(cost)
+        while wrong := self._wrong(("qr_scanning", "connected")):
+            patience.another(f"{len(wrong)} sessions have no QR, such as {wrong[:3]}")
+            self._fleet.everybody_beats()
+            self._fleet.everybody_reports()
 
     def _look(self) -> None:
         """What an operator's tools ask every few seconds."""
@@ -160,7 +192,7 @@ class Walk:
             with self._cost(what) as cost:
                 cost.units = 10
                 for _ in range(cost.units):
-                    self._fleet.request("GET", path, b"", headers)
+                    self._fleet.request("GET", path, b"", partial(dict, headers))
 
     # ── machines go ──────────────────────────────────────────────────────────
 
@@ -195,13 +227,11 @@ class Walk:
     def _until_begun(self, cost: Cost, sessions: list[str]) -> None:
         cost.units = len(sessions)
         before = {node.id: len(node.held) for node in self._fleet.nodes.values()}
+        patience = Patience(cost)
         while len(self._fleet.begun) < len(sessions):
-            cost.rounds += 1
-            if cost.rounds > MOST_ROUNDS:
-                raise BrokenPromise(
-                    f"{cost.what}: {len(self._fleet.begun)} of {len(sessions)} after {MOST_ROUNDS}"
-                )
-            self._fleet.everybody_beats()
+            patience.another(f"{len(self._fleet.begun)} of {len(sessions)} are begun")
+            if not self._fleet.everybody_beats():
+                time.sleep(PAUSE_SECONDS)
         self._fleet.everybody_reports()
         now = {node.id: len(node.held) for node in self._fleet.nodes.values()}
         cost.most_on_one_node = max(now[one] - before.get(one, 0) for one in now)
@@ -215,6 +245,11 @@ class Walk:
         return [one for node in self._fleet.nodes.values() for one in node.held]
 
     def _check(self, when: str) -> None:
+        if wrong := self._wrong(("connected",)):
+            raise BrokenPromise(f"{when}: {len(wrong)} sessions, such as {wrong[:3]}")
+
+    def _wrong(self, good: tuple[str, ...]) -> list[tuple[str, str]]:
+        """Sessions that are not on exactly one node, under their generation, in one of these states."""
         held = Counter(self._held())
         with psycopg.connect(self._url) as connection:
             rows = connection.execute("SELECT id, node_id, generation, status FROM sessions").fetchall()
@@ -222,11 +257,12 @@ class Walk:
             (session_id, status)
             for session_id, node_id, generation, status in rows
             if held[session_id] != 1
-            or status != "connected"
+            or status not in good
+            or node_id not in self._fleet.nodes
             or self._fleet.nodes[node_id].held.get(session_id, (0, 0))[0] != generation
         ]
-        if wrong or len(held) != len(rows):
-            raise BrokenPromise(f"{when}: {len(wrong)} of {len(rows)} sessions, such as {wrong[:3]}")
+        known = {row[0] for row in rows}
+        return wrong + [(one, "in no registry") for one in held if one not in known]
 
 
 def _say(size: Size, cost: Cost) -> None:
@@ -237,7 +273,7 @@ def _say(size: Size, cost: Cost) -> None:
         f" functions {cost.functions_cpu_seconds / units * 1000:.2f} ms, database"
         f" {cost.database_cpu_seconds / units * 1000:.2f} ms, {cost.statements / units:.1f} statements, "
         f"{cost.wal_bytes / units:.0f} B of WAL each, slowest answer {cost.request_ms_most:.0f} ms,"
-        f" at most {cost.most_on_one_node} on one node",
+        f" at most {cost.most_on_one_node} on one node, {cost.repeated} asked again, {cost.late} late",
         file=sys.stderr,
         flush=True,
     )

@@ -40,6 +40,10 @@ class Cost:
     connections: int = 0
     most_on_one_node: int = 0
     """Sessions that one node got; how evenly they were spread."""
+    late: int = 0
+    """Units that needed more than their one request: a call to a node was not answered in time."""
+    repeated: int = 0
+    """Requests that were asked again."""
     bytes_sent: int = 0
     bytes_received: int = 0
     request_ms_median: float = 0.0
@@ -83,6 +87,7 @@ class Watch:
         cost.wal_bytes, cost.transactions = int(wal), int(commits)
         traffic = self._fleet.traffic
         cost.requests, cost.heartbeats = traffic.requests, traffic.heartbeats
+        cost.repeated = traffic.repeated
         cost.bytes_sent, cost.bytes_received = traffic.bytes_sent, traffic.bytes_received
         if traffic.seconds:
             ordered = sorted(traffic.seconds)
