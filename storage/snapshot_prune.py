@@ -74,7 +74,16 @@ def _prune(objects: SessionObjects, *, keep: int, dry_run: bool) -> tuple[Pruned
     if stored is None:  # perhaps the first save is under way, and there is no head that would stop it
         return Pruned(snapshots=(), kept=(), **_sums([]), dry_run=dry_run), None
     head = objects.open_head(sealing, stored)
-    kept = _kept(objects, sealing, head, keep)
+    try:
+        kept = _kept(objects, sealing, head, keep)
+    except SnapshotCorrupt as error:
+        now = objects.head_object()
+        if now is not None and now.version != stored.version:
+            # another save and another prune came in between: what is gone is no longer the head's
+            raise PreconditionFailed(
+                f"the head of session {objects.label} moved while it was read"
+            ) from error
+        raise
     needed = {objects.manifests_root + manifest.id for manifest in kept}
     needed.update(objects.packs_root + pack for manifest in kept for pack in manifest.packs)
     doomed = [one for one in listed if one.key not in needed]
