@@ -34,7 +34,7 @@ class BrowserBinding:
         if session.link_browser_sha256 is None:
             if cookie is None or not self.made_here(session, cookie):
                 return True  # a browser that opens it now, or one that keeps no cookies
-            session = self._registry.bind_link(session, _hash(cookie))
+            session = self._registry.links.bind(session, _hash(cookie))
         if cookie is None or session.link_browser_sha256 is None:
             return False
         return hmac.compare_digest(session.link_browser_sha256, _hash(cookie))

@@ -132,13 +132,15 @@ class NodeReports:
         home = fleet.get().next_home(session, node)
         if home is None:
             if node.draining and not running and session.status is SessionStatus.CREATED:
-                self._registry.unplace(session.id)  # it takes nothing new, so let another node have it
+                self._registry.placements.unplace(
+                    session.id
+                )  # it takes nothing new, so let another node have it
             else:
                 answer.run.append(spec_of(session))
         elif session.linked and session.id not in heartbeat.handed_over:
             answer.hand_over.append(session.id)
         else:
-            self._registry.give(session.id, node.id, home.id)
+            self._registry.placements.give(session.id, node.id, home.id)
             fleet.get().has_one_more(session, home)
             if running:
                 answer.drop.append(session.id)

@@ -115,7 +115,7 @@ class Placer:
             node = fleet.choose(session)
             if node is None or self._clock.monotonic() > until:
                 return
-            if self._registry.place(session.id, node.id) is None:
+            if self._registry.placements.place(session.id, node.id) is None:
                 return
             fleet.has_one_more(session, node)
             log.info("session_placed", extra={"session_id": session.id, "node_id": node.id})
@@ -147,7 +147,7 @@ class Placer:
             node = fleet.choose(session, frozenset({lost.id}))
             if node is None or self._clock.monotonic() > until:
                 return moved
-            taken = self._registry.take_over(
+            taken = self._registry.placements.take_over(
                 session.id, lost.id, node.id, partial(self._nodes.is_lost, lost.id, self._lease_ttl)
             )
             if not taken:

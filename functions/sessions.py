@@ -228,7 +228,7 @@ class Sessions:
 
     def replace_link(self, session: Session) -> Session:
         """Another address for the hosted page, which any browser may open. Conflict `session_ended`."""
-        return self._registry.replace_link(
+        return self._registry.links.replace(
             session.id,
             lambda link_seq: self._links.token_hash(session.id, link_seq),
             self._clock.now() + self._links.ttl,
@@ -236,7 +236,7 @@ class Sessions:
 
     def revoke_link(self, session: Session) -> Session:
         """Close the hosted page for everybody; what is linked stays linked."""
-        return self._registry.revoke_link(session.id)
+        return self._registry.links.revoke(session.id)
 
     def make_primary(self, session: Session) -> Session:
         """The first account of its workspace."""
@@ -272,7 +272,7 @@ class Sessions:
 
     def _renew_link(self, session: Session) -> Session:
         until = self._clock.now() + self._links.ttl
-        return self._registry.renew_link(session.id, until, self._links.renewed_hash(session))
+        return self._registry.links.renew(session.id, until, self._links.renewed_hash(session))
 
     def _run(self, session: Session) -> tuple[Session, bool]:
         """Try the direct call of a start. Whether it worked decides nothing: the heartbeat repeats it."""
@@ -289,7 +289,7 @@ class Sessions:
             if node is None:
                 return self._registry.sessions.get(session.id), False
             # what the first one did of it, if anything, is stale now, and its next heartbeat ends it
-            session = self._registry.give(session.id, session.node_id, node.id)
+            session = self._registry.placements.give(session.id, session.node_id, node.id)
             if session.node_id != node.id:
                 return session, False
         return self._registry.sessions.get(session.id), True

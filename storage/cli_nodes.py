@@ -107,5 +107,5 @@ def move_session(session_id: str, node_id: str, as_json: bool) -> None:
     with open_registry() as database:
         clock = SystemClock()
         Nodes(database, clock).get(node_id)
-        moved = Registry(database, clock, Deliveries(database, clock)).want_on(session_id, node_id)
+        moved = Registry(database, clock, Deliveries(database, clock)).placements.want_on(session_id, node_id)
     print_rows([{"id": moved.id, "node_id": moved.node_id, "moving_to": moved.moving_to}], as_json)

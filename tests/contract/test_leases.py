@@ -122,7 +122,7 @@ def test_a_node_that_comes_back_in_time_keeps_its_sessions(fleet: Fleet) -> None
     assert [node.id for node in fleet.nodes.lost(TTL)] == ["node-1"]
     fleet.beat("node-1")  # between the look and the taking
     assert not fleet.nodes.is_lost("node-1", TTL)
-    taken = fleet.registry.take_over(
+    taken = fleet.registry.placements.take_over(
         session.id, "node-1", "node-2", lambda: fleet.nodes.is_lost("node-1", TTL)
     )
     assert taken is None
@@ -162,10 +162,10 @@ def test_new_nodes_that_report_at_once_get_numbers_of_their_own(fleet: Fleet) ->
 def test_where_a_session_was_before_is_older_than_what_it_became_elsewhere(fleet: Fleet) -> None:
     session = fleet.linked()
     assert session.owned_since == 0
-    moved = fleet.registry.give(session.id, "node-1", "node-2")
-    back = fleet.registry.give(session.id, "node-2", "node-1")
+    moved = fleet.registry.placements.give(session.id, "node-1", "node-2")
+    back = fleet.registry.placements.give(session.id, "node-2", "node-1")
     assert (moved.owned_since, back.owned_since) == (2, 3)
-    assert fleet.registry.give(session.id, "node-2", "node-1") == back  # not its node any more
+    assert fleet.registry.placements.give(session.id, "node-2", "node-1") == back  # not its node any more
 
 
 def test_a_node_that_does_not_answer_is_called_by_one_after_a_pause_that_grows(fleet: Fleet) -> None:

@@ -32,15 +32,17 @@ from storage.clock import SystemClock
 from storage.database import open_database
 from storage.deliveries import Deliveries
 from storage.nodes import Nodes
+from storage.placements import Placements
 from storage.registry import Registry
 database, clock = open_database(sys.argv[1]), SystemClock()
 placed = []
-class Noting(Registry):
+class Noting(Placements):
     def place(self, session_id, node_id):
         after = super().place(session_id, node_id)
         placed.extend([session_id] if after is not None else [])
         return after
-registry = Noting(database, clock, Deliveries(database, clock))
+registry = Registry(database, clock, Deliveries(database, clock))
+registry.placements = Noting(registry._changes)
 placer = Placer(registry, Nodes(database, clock), timedelta(days={TTL.days}), Strategy.LEAST_LOADED, clock)
 database.answers()
 print("ready", flush=True)
@@ -99,8 +101,8 @@ def test_each_waiting_session_is_placed_once_and_counted_once(world: World) -> N
 
 def test_who_comes_second_changes_nothing_and_counts_nothing(world: World) -> None:
     waiting, others = world.session(node_id=None), Nodes(world.database, world.clock)
-    assert world.registry.place(waiting.id, "node-1") is not None
-    assert world.registry.place(waiting.id, "node-2") is None
+    assert world.registry.placements.place(waiting.id, "node-1") is not None
+    assert world.registry.placements.place(waiting.id, "node-2") is None
     assert (world.now(waiting).node_id, world.now(waiting).generation) == ("node-1", 2)
     placer = Placer(world.registry, others, TTL, Strategy.LEAST_LOADED, SystemClock())
     placer.place_waiting()
@@ -110,5 +112,5 @@ def test_who_comes_second_changes_nothing_and_counts_nothing(world: World) -> No
 @pytest.mark.parametrize("wanted", [Wanted.CLOSED, Wanted.ERASED, Wanted.LOGGED_OUT])
 def test_a_session_that_nobody_wants_by_now_is_not_placed(world: World, wanted: Wanted) -> None:
     session = world.session(node_id=None, wanted=wanted)
-    assert world.registry.place(session.id, "node-1") is None
+    assert world.registry.placements.place(session.id, "node-1") is None
     assert world.now(session).node_id is None

@@ -177,7 +177,7 @@ def test_an_event_that_did_not_fit_still_counts_for_the_order(world: World) -> N
 
 def test_a_former_owner_changes_nothing(world: World) -> None:
     session = world.session(node_id=None)
-    world.registry.place(session.id, "node-2")
+    world.registry.placements.place(session.id, "node-2")
     assert world.tell(session, E.SESSION_FAILED) is Outcome.STALE_GENERATION
     assert world.now(session).status is SessionStatus.CREATED
 

@@ -23,7 +23,7 @@ def test_of_browsers_that_open_a_link_at_once_one_gets_it(world: World) -> None:
     session = world.session(link_token_hash="t1")
     seen = {
         bound.link_browser_sha256
-        for bound in at_once(6, lambda number: world.registry.bind_link(session, f"browser-{number}"))
+        for bound in at_once(6, lambda number: world.registry.links.bind(session, f"browser-{number}"))
     }
     assert len(seen) == 1
     assert seen == {world.now(session).link_browser_sha256}
@@ -32,11 +32,11 @@ def test_of_browsers_that_open_a_link_at_once_one_gets_it(world: World) -> None:
 
 def test_a_renewed_link_belongs_to_nobody_and_the_old_one_binds_no_more(world: World) -> None:
     session = world.session(link_token_hash="t1")
-    world.registry.bind_link(session, "first")
+    world.registry.links.bind(session, "first")
     until = world.clock.now() + timedelta(hours=1)
-    renewed = world.registry.replace_link(session.id, lambda number: f"t{number}", until)
+    renewed = world.registry.links.replace(session.id, lambda number: f"t{number}", until)
     assert (renewed.link_seq, renewed.link_token_hash, renewed.link_browser_sha256) == (2, "t2", None)
-    assert world.registry.bind_link(session, "late").link_browser_sha256 is None
+    assert world.registry.links.bind(session, "late").link_browser_sha256 is None
     assert world.registry.sessions.by_link("t1") is None
 
 
@@ -44,7 +44,7 @@ def test_a_deleted_session_gets_no_link(world: World) -> None:
     session = world.session(link_token_hash="t1")
     world.registry.request_delete(session.id)
     with pytest.raises(Conflict, match="create a new one"):
-        world.registry.replace_link(session.id, lambda number: f"t{number}", world.clock.now())
+        world.registry.links.replace(session.id, lambda number: f"t{number}", world.clock.now())
 
 
 @pytest.mark.parametrize("late", [False, True], ids=["at once", "late"])

@@ -124,7 +124,7 @@ def test_what_a_stale_owner_says_is_refused_after_its_session_went(
     backend: Backend, pool: FakePool, other: FakePool, functions: LocalFunctions
 ) -> None:
     session_id = linked(backend, pool, functions)
-    functions.services.registry.give(session_id, "node-1", "node-2")
+    functions.services.registry.placements.give(session_id, "node-1", "node-2")
     pool.emit(session_id, EventType.SESSION_LOGGED_OUT, generation=1)
     outcomes = pool.relay(functions.send).get_json()["outcomes"]
     assert [one["outcome"] for one in outcomes] == ["stale_generation"]
