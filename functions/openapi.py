@@ -11,9 +11,7 @@ import json
 import re
 import secrets
 import sys
-from collections.abc import Iterable, Mapping
-from http import HTTPStatus
-from itertools import groupby
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -30,25 +28,11 @@ from functions import (
     webhook_contract,
     workspace_contract,
 )
-from functions.auth import GUARDS, Guard
-from functions.contract import (
-    ANY_BODY,
-    ANY_CALL,
-    HEADERS,
-    JSON,
-    JSON_BODY,
-    OPTIONAL_HEADERS,
-    PATH_PARAMETERS,
-    PROBLEM,
-    Operation,
-    Operations,
-    Parameter,
-    Reply,
-    Schema,
-)
+from functions.contract import HEADERS, JSON, Operation, Operations, Parameter
 from functions.contract_breaks import breaking_changes
-from functions.error_codes import ERROR_CODES
-from functions.openapi_schemas import components_of, reference_to
+from functions.openapi_answers import header_of, share_refusals
+from functions.openapi_operations import operation_of, parameter_of
+from functions.openapi_schemas import components_of
 from functions.webhook_examples import SAMPLES, example
 from storage.node_signing import NODE_HEADER, NONCE_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER
 
@@ -137,20 +121,20 @@ def build(app: Flask, *, server_url: str = "/", strict: bool = False) -> dict[st
     for endpoint, operation in promised.items():
         for method in sorted((rules[endpoint].methods or set()) - {"HEAD", "OPTIONS"}):
             at = paths.setdefault(path_of(rules[endpoint]), {})
-            at[method.lower()] = _operation(endpoint, operation, rules[endpoint])
-    refusals = _share_refusals(paths)
-    headings = {endpoint.partition(".")[0]: None for endpoint in promised}
+            at[method.lower()] = operation_of(endpoint, operation, rules[endpoint], _heading(endpoint)[0])
+    refusals = share_refusals(paths)
+    headings = dict.fromkeys(_heading(endpoint) for endpoint in promised)
     return {
         "openapi": "3.1.0",
         "info": {"title": "linkpool", "version": API_VERSION, "description": _ABOUT},
         "servers": [{"url": server_url}],
-        "tags": [{"name": _heading(name)[0], "description": _heading(name)[1]} for name in headings],
+        "tags": [{"name": name, "description": what} for name, what in headings],
         "paths": paths,
         "webhooks": _webhooks(),
         "components": {
             "schemas": components_of(promised.values(), strict=strict),
             "responses": refusals,
-            "headers": {name: _header(name) for name in HEADERS},
+            "headers": {name: header_of(name) for name in HEADERS},
             "securitySchemes": {
                 "apiKey": {"type": "http", "scheme": "bearer", "description": "The key of a workspace."},
                 "nodeSignature": {
@@ -168,7 +152,8 @@ def build(app: Flask, *, server_url: str = "/", strict: bool = False) -> dict[st
     }
 
 
-def _heading(blueprint: str) -> tuple[str, str]:
+def _heading(endpoint: str) -> tuple[str, str]:
+    blueprint = endpoint.partition(".")[0]
     if blueprint not in TAGS:
         raise ValueError(f"give the calls of {blueprint!r} a heading in functions.openapi.TAGS")
     return TAGS[blueprint]
@@ -179,167 +164,6 @@ def path_of(rule: Rule) -> str:
     return re.sub(r"<(?:[^:>]+:)?([^>]+)>", r"{\1}", rule.rule)
 
 
-def _operation(endpoint: str, operation: Operation, rule: Rule) -> dict[str, Any]:
-    guard = GUARDS.get(endpoint)
-    parameters = [_path_parameter(name) for name in sorted(rule.arguments)]
-    parameters += [_parameter(parameter, "query") for parameter in operation.query]
-    parameters += [_parameter(parameter, "header") for parameter in operation.headers]
-    return {
-        "operationId": endpoint.replace(".", "_"),
-        "tags": [_heading(endpoint.partition(".")[0])[0]],
-        "summary": operation.summary,
-        **({"description": operation.text} if operation.text else {}),
-        "security": _security(guard),
-        **({"parameters": parameters} if parameters else {}),
-        **({"requestBody": _body(operation)} if operation.body is not None else {}),
-        "responses": _responses(operation, error_codes_of(operation, guard, bool(rule.arguments))),
-    }
-
-
-def _security(guard: Guard | None) -> list[dict[str, list[str]]]:
-    match guard:
-        case Guard.LINK | Guard.PUBLIC:
-            return []
-        case Guard.NODE:
-            return [{"nodeSignature": []}]
-        case _:
-            return [{"apiKey": []}]
-
-
-def error_codes_of(operation: Operation, guard: Guard | None, has_path_parameters: bool) -> list[str]:
-    """Its own, and those that follow from what it is."""
-    codes = [*operation.errors, *ANY_CALL]
-    match guard:
-        case Guard.LINK | Guard.PUBLIC:
-            pass
-        case Guard.NODE:
-            codes += ["untrusted", "replayed", *ANY_BODY]
-        case _:
-            codes += ["unauthorized", "scope_missing"]
-    if operation.body is not None and guard is not Guard.NODE:
-        codes += ["request_timeout", "body_too_large"] if operation.html_errors else [*ANY_BODY, *JSON_BODY]
-    if operation.query and not operation.html_errors:
-        codes.append("invalid_request")
-    if operation.headers:
-        codes.append("invalid_request")
-    if has_path_parameters:
-        codes.append("not_found")
-    return sorted(set(codes))
-
-
-def _path_parameter(name: str) -> dict[str, Any]:
-    if name not in PATH_PARAMETERS:
-        raise ValueError(f"say what {name!r} in an address is, in functions.contract.PATH_PARAMETERS")
-    what, schema, sample = PATH_PARAMETERS[name]
-    return {
-        "name": name,
-        "in": "path",
-        "required": True,
-        "description": what,
-        "schema": schema,
-        "example": sample,
-    }
-
-
-def _parameter(parameter: Parameter, place: str) -> dict[str, Any]:
-    several = parameter.schema.get("type") == "array"
-    return {
-        "name": parameter.name,
-        "in": place,
-        "description": parameter.what,
-        **({"required": True} if parameter.required else {}),
-        "schema": parameter.schema,
-        **({"style": "form", "explode": False} if several else {}),
-        **({} if parameter.example is None else {"example": parameter.example}),
-    }
-
-
-def _header(name: str) -> dict[str, Any]:
-    what, schema = HEADERS[name]
-    return {"description": what, "schema": schema, **({} if name in OPTIONAL_HEADERS else {"required": True})}
-
-
-def _headers(names: Iterable[str]) -> dict[str, Any]:
-    return {name: {"$ref": f"#/components/headers/{name}"} for name in ("X-Request-Id", *names)}
-
-
-def _body(operation: Operation) -> dict[str, Any]:
-    assert operation.body is not None
-    given = {} if operation.body_example is None else operation.body_example
-    media = {"schema": reference_to(operation.body), "example": given}
-    return {"required": operation.body_required, "content": dict.fromkeys(operation.body_media, media)}
-
-
-def _responses(operation: Operation, codes: list[str]) -> dict[str, Any]:
-    responses = {str(reply.status): _reply(reply) for reply in operation.replies}
-    pairs = sorted((status, code) for code in codes for status in ERROR_CODES[code].statuses)
-    for status, group in groupby(pairs, key=lambda pair: pair[0]):
-        refusal = _refusal(status, [code for _, code in group], html=operation.html_errors)
-        before = responses.get(str(status))
-        if before is not None:
-            refusal["description"] = f"{before['description']} {refusal['description']}"
-            refusal["content"] = {**before.get("content", {}), **refusal["content"]}
-        responses[str(status)] = refusal
-    return dict(sorted(responses.items()))
-
-
-def _reply(reply: Reply) -> dict[str, Any]:
-    content: dict[str, Any] = {}
-    if reply.model is not None:
-        content[JSON] = {"schema": reference_to(reply.model), "example": reply.example}
-    for media, schema in reply.media.items():
-        content[media] = {} if schema is None else {"schema": schema}
-        if media == JSON:
-            content[media]["example"] = reply.example
-    return {
-        "description": reply.what,
-        "headers": _headers(reply.headers),
-        **({"content": content} if content else {}),
-    }
-
-
-def _refusal(status: int, codes: list[str], *, html: bool) -> dict[str, Any]:
-    schema: Schema = {
-        "allOf": [{"$ref": "#/components/schemas/Problem"}, {"properties": {"code": {"enum": codes}}}]
-    }
-    sample = {
-        "type": f"urn:linkpool:problem:{codes[0]}",
-        "title": HTTPStatus(status).phrase,
-        "status": status,
-        "code": codes[0],
-        "detail": ERROR_CODES[codes[0]].meaning,
-        "request_id": "01JD3Z3M8T0V5Q4X2Y9W7R6K1B",
-    }
-    more = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}.get(status, ())
-    return {
-        "description": "\n".join(f"- `{code}`: {ERROR_CODES[code].meaning}" for code in codes),
-        "headers": _headers(("Cache-Control", *more)),
-        "content": {
-            PROBLEM: {"schema": schema, "example": sample},
-            **({"text/html": {"schema": {"type": "string"}}} if html else {}),
-        },
-    }
-
-
-def _share_refusals(paths: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """Move refusals into components, where equal ones are one: inline they make the document three times as
-    large. They are named after their code, or after the first call that has them."""
-    names: dict[str, str] = {}
-    shared: dict[str, Any] = {}
-    for methods in paths.values():
-        for operation in methods.values():
-            for status, response in operation["responses"].items():
-                codes = re.findall(r"- `(\w+)`:", response["description"])
-                if codes:
-                    name = f"{status}_{codes[0] if len(codes) == 1 else operation['operationId']}"
-                    if name in shared and shared[name] != response:
-                        name = f"{status}_{operation['operationId']}"
-                    name = names.setdefault(json.dumps(response), name)
-                    shared[name] = response
-                    operation["responses"][status] = {"$ref": f"#/components/responses/{name}"}
-    return dict(sorted(shared.items()))
-
-
 def _webhooks() -> dict[str, Any]:
     return {
         type_.value: {
@@ -348,7 +172,7 @@ def _webhooks() -> dict[str, Any]:
                 "summary": type_.value,
                 "description": sample.when,
                 "parameters": [
-                    _parameter(
+                    parameter_of(
                         Parameter(name=name, what=what, schema={"type": "string"}, required=True), "header"
                     )
                     for name, what in _SIGNED.items()
