@@ -177,6 +177,7 @@ def text_filter(name: str, what: str, example: str) -> Parameter:
     return Parameter(name=name, what=what, schema=schema, example=example)
 
 
+OF_SESSION = text_filter("session_id", "Only of this session.", EXAMPLE_ID)
 CURSOR = Parameter(
     name="cursor",
     what="`next_cursor` of the page before.",
@@ -194,3 +195,9 @@ IDEMPOTENCY_KEY = Parameter(
     schema={"type": "string", "pattern": "^[!-~]{1,255}$"},
     example="order-1234",
 )
+
+
+def page_of(model: type[BaseModel], **one: Any) -> tuple[Reply, ...]:
+    """A page of a list: `one` gives the list's name and an example of what is in it."""
+    rows = {name: [example] for name, example in one.items()}
+    return (Reply(status=200, what="The newest first.", model=model, example={**rows, "next_cursor": None}),)

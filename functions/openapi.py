@@ -20,6 +20,8 @@ from flask import Flask
 from werkzeug.routing import Rule
 
 from functions import (
+    delivery_contract,
+    event_contract,
     node_contract,
     page_contract,
     service_contract,
@@ -45,6 +47,8 @@ TABLES: tuple[Operations, ...] = (
     session_contract.OPERATIONS,
     timeline_contract.OPERATIONS,
     webhook_contract.OPERATIONS,
+    delivery_contract.OPERATIONS,
+    event_contract.OPERATIONS,
     workspace_contract.OPERATIONS,
     page_contract.OPERATIONS,
     node_contract.OPERATIONS,

@@ -14,6 +14,7 @@ from functions.contract import (
     Parameter,
     Reply,
     listed,
+    page_of,
     text_filter,
 )
 from functions.error_codes import NODE_CODES
@@ -123,14 +124,7 @@ _SESSIONS: Operations = {
             CURSOR,
             LIMIT,
         ),
-        replies=(
-            Reply(
-                status=200,
-                what="The newest first.",
-                model=SessionPage,
-                example={"sessions": [LINKED_EXAMPLE], "next_cursor": None},
-            ),
-        ),
+        replies=page_of(SessionPage, sessions=LINKED_EXAMPLE),
     ),
     "show": Operation(
         summary="Show a session",

@@ -1,4 +1,4 @@
-"""What the calls about webhooks, their log, and events promise. How to add one: see `contract`."""
+"""What the calls about webhook endpoints promise. How to add one: see `contract`."""
 
 from __future__ import annotations
 
@@ -7,22 +7,19 @@ from typing import Any, Literal
 from functions.contract import (
     CURSOR,
     LIMIT,
+    OF_SESSION,
     Answer,
     Count,
     Cursor,
     Id,
     Operation,
     Operations,
-    Parameter,
     Reply,
     Time,
-    listed,
-    text_filter,
+    page_of,
 )
-from functions.event_answers import PUBLIC_TYPES, EventPage, PublicType
 from functions.session_requests import Nothing
-from functions.webhook_requests import NewWebhook, Replay, SecretRotation, WebhookChange
-from storage.deliveries import DeliveryStatus
+from functions.webhook_requests import NewWebhook, SecretRotation, WebhookChange
 
 
 class Circuit(Answer):
@@ -67,57 +64,6 @@ class NewWebhookSecret(Answer):
     """Until then the secret before signs too."""
 
 
-class Delivery(Answer):
-    """One webhook owed or sent to one endpoint."""
-
-    id: str
-    """The webhook-id."""
-    type: PublicType
-    session_id: Id
-    event_id: str
-    endpoint_id: Id
-    url: str
-    status: DeliveryStatus
-    attempts: Count
-    created_at: Time
-    next_attempt_at: Time | None
-    last_attempt_at: Time | None
-    last_status_code: int | None
-    last_error: str | None
-    delivered_at: Time | None
-
-
-class DeliveryAttempt(Answer):
-    """One try."""
-
-    number: Count
-    started_at: Time
-    took_ms: Count
-    status_code: int | None
-    error: str | None
-    answer: str | None
-    """How the answer began."""
-
-
-class DeliveryWithAttempts(Delivery):
-    """A delivery and its tries."""
-
-    attempt_log: list[DeliveryAttempt]
-
-
-class DeliveryPage(Answer):
-    """The webhook log, the newest first."""
-
-    deliveries: list[Delivery]
-    next_cursor: Cursor
-
-
-class Retried(Answer):
-    """How many are sent again."""
-
-    retried: Count
-
-
 _WEBHOOK: dict[str, Any] = {
     "id": "01JD3Z00000000000000000000",
     "url": "https://example.com/hooks",
@@ -130,69 +76,17 @@ _WEBHOOK: dict[str, Any] = {
     "circuit": {"state": "closed", "failures": 0, "open_until": None},
     "created_at": "2026-01-31T09:00:00.000Z",
 }
-_DELIVERY: dict[str, Any] = {
-    "id": "msg_01JD3Z12ABCDEFGHJKMNPQRSTV",
-    "type": "session_ready",
-    "session_id": "01JD3Z0V5M8Q4T2X9Y7W6R1K0B",
-    "event_id": "01JD3Z12ABCDEFGHJKMNPQRSTV",
-    "endpoint_id": "01JD3Z00000000000000000000",
-    "url": "https://example.com/hooks",
-    "status": "delivered",
-    "attempts": 1,
-    "created_at": "2026-01-31T09:31:02.000Z",
-    "next_attempt_at": None,
-    "last_attempt_at": "2026-01-31T09:31:02.020Z",
-    "last_status_code": 204,
-    "last_error": None,
-    "delivered_at": "2026-01-31T09:31:02.051Z",
-}
-_PENDING = {
-    **_DELIVERY,
-    "status": "pending",
-    "next_attempt_at": "2026-01-31T10:00:00.000Z",
-    "delivered_at": None,
-}
-_ATTEMPT: dict[str, Any] = {
-    "number": 1,
-    "started_at": "2026-01-31T09:31:02.020Z",
-    "took_ms": 31,
-    "status_code": 204,
-    "error": None,
-    "answer": None,
-}
-_EVENT: dict[str, Any] = {
-    "id": "42",
-    "type": "session_authenticated",
-    "timestamp": "2026-01-31T09:31:00.000Z",
-    "data": {
-        "session_id": "01JD3Z0V5M8Q4T2X9Y7W6R1K0B",
-        "workspace_id": "01JD3YZZ7N6P5Q4R3S2T1V0W9X",
-        "reference": "customer-7",
-        "status": "authenticated",
-        "version": 5,
-    },
-}
 
 
 def _webhook(what: str, status: int = 200, *headers: str) -> Reply:
     return Reply(status=status, what=what, model=WebhookEndpoint, example=_WEBHOOK, headers=headers)
 
 
-_OF_SESSION = text_filter("session_id", "Only of this session.", "01JD3Z0V5M8Q4T2X9Y7W6R1K0B")
-_POSITION = {"type": "string", "pattern": "^[0-9]{1,18}$", "format": "event-id"}
-
 OPERATIONS: Operations = {
     "webhooks.page": Operation(
         summary="List webhook endpoints",
-        query=(_OF_SESSION, CURSOR, LIMIT),
-        replies=(
-            Reply(
-                status=200,
-                what="The newest first.",
-                model=WebhookEndpoints,
-                example={"webhooks": [_WEBHOOK], "next_cursor": None},
-            ),
-        ),
+        query=(OF_SESSION, CURSOR, LIMIT),
+        replies=page_of(WebhookEndpoints, webhooks=_WEBHOOK),
     ),
     "webhooks.create": Operation(
         summary="Add a webhook endpoint",
@@ -250,94 +144,5 @@ OPERATIONS: Operations = {
                 headers=("Cache-Control",),
             ),
         ),
-    ),
-    "deliveries.page": Operation(
-        summary="List deliveries: the webhook log",
-        query=(
-            Parameter(
-                name="status",
-                what="Only these.",
-                schema={"type": "string", "enum": [status.value for status in DeliveryStatus]},
-                example="dead",
-            ),
-            _OF_SESSION,
-            text_filter("endpoint_id", "Only to this endpoint.", "01JD3Z00000000000000000000"),
-            Parameter(
-                name="type",
-                what="Only of this type.",
-                schema={"type": "string", "enum": [type_.value for type_ in PUBLIC_TYPES]},
-                example="session_ready",
-            ),
-            CURSOR,
-            LIMIT,
-        ),
-        replies=(
-            Reply(
-                status=200,
-                what="The newest first.",
-                model=DeliveryPage,
-                example={"deliveries": [_DELIVERY], "next_cursor": None},
-            ),
-        ),
-    ),
-    "deliveries.show": Operation(
-        summary="Show a delivery and its attempts",
-        replies=(
-            Reply(
-                status=200,
-                what="The delivery.",
-                model=DeliveryWithAttempts,
-                example={**_DELIVERY, "attempt_log": [_ATTEMPT]},
-            ),
-        ),
-        errors=("delivery_not_found",),
-    ),
-    "deliveries.retry": Operation(
-        summary="Send a delivery again",
-        body=Nothing,
-        replies=(Reply(status=202, what="It is sent soon.", model=Delivery, example=_PENDING),),
-        errors=(
-            "delivery_not_found",
-            "endpoint_deleted",
-            "endpoint_disabled",
-            "session_deleted",
-            "delivery_in_flight",
-        ),
-    ),
-    "deliveries.replay": Operation(
-        summary="Send again what was given up",
-        text="Of one endpoint, since a moment, or both.",
-        body=Replay,
-        body_example={"since": "2026-01-31T00:00:00Z"},
-        body_required=True,
-        replies=(Reply(status=202, what="They are sent soon.", model=Retried, example={"retried": 12}),),
-        errors=("webhook_not_found", "endpoint_disabled"),
-    ),
-    "events.page": Operation(
-        summary="Read events, as a list or a stream",
-        text=(
-            "With `Accept: text/event-stream` a stream of server-sent events that goes on from Last-Event-ID "
-            "or `after`, where the server can hold a connection open; `cursor` and `limit` are for the list."
-        ),
-        query=(
-            Parameter(name="after", what="Go on after this event.", schema=_POSITION, example="42"),
-            listed("types", PUBLIC_TYPES, "Only these."),
-            _OF_SESSION,
-            CURSOR,
-            LIMIT,
-        ),
-        headers=(
-            Parameter(name="Last-Event-ID", what="For a stream: as `after`.", schema=_POSITION, example="42"),
-        ),
-        replies=(
-            Reply(
-                status=200,
-                what="In the order in which they happened.",
-                model=EventPage,
-                media={"text/event-stream": {"type": "string"}},
-                example={"events": [_EVENT], "next_cursor": None},
-            ),
-        ),
-        errors=("no_streams_here", "too_many_streams", "streams_full"),
     ),
 }

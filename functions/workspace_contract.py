@@ -15,6 +15,7 @@ from functions.contract import (
     Parameter,
     Reply,
     Time,
+    page_of,
     text_filter,
 )
 from functions.key_requests import KeyRotation, NewKeyRequest
@@ -173,14 +174,7 @@ OPERATIONS: Operations = {
     "keys.page": Operation(
         summary="List API keys",
         query=(CURSOR, LIMIT),
-        replies=(
-            Reply(
-                status=200,
-                what="The newest first.",
-                model=ApiKeyPage,
-                example={"keys": [_KEY], "next_cursor": None},
-            ),
-        ),
+        replies=page_of(ApiKeyPage, keys=_KEY),
     ),
     "keys.create": Operation(
         summary="Make an API key",
@@ -239,13 +233,6 @@ OPERATIONS: Operations = {
             CURSOR,
             LIMIT,
         ),
-        replies=(
-            Reply(
-                status=200,
-                what="The newest first.",
-                model=AuditPage,
-                example={"entries": [_LINE], "next_cursor": None},
-            ),
-        ),
+        replies=page_of(AuditPage, entries=_LINE),
     ),
 }
