@@ -15,7 +15,7 @@ from flask import Blueprint, Response, current_app, render_template, request
 from functions.services import Services
 
 if TYPE_CHECKING:
-    from functions.docs_view import Docs
+    from functions.docs_page import Docs
 
 KEEP = "public, max-age=300"
 """A deploy changes it; five minutes later everybody sees that."""
