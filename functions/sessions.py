@@ -7,11 +7,11 @@ heals by itself. Only events change the status.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from functions.event_intake import EventIntake
 from functions.links import Links
+from functions.node_calls import NodeCalls
 from functions.phone_numbers import normalise
 from functions.placer import Placer
 from functions.pool_client import PoolClient
@@ -19,7 +19,7 @@ from functions.session_requests import NewSession
 from functions.specs import spec_of
 from storage.clock import Clock
 from storage.database import Database
-from storage.errors import BadMessage, Conflict, PoolRefused, PoolUnreachable
+from storage.errors import Conflict
 from storage.events import NodeEvent
 from storage.idempotency import IdempotencyKey
 from storage.ids import new_id
@@ -73,7 +73,7 @@ class Sessions:
     ) -> None:
         self._database = database
         self._registry = registry
-        self._intake = intake
+        self._calls = NodeCalls(nodes, intake)
         self._workspaces = workspaces
         self._nodes = nodes
         self._pool = pool
@@ -135,10 +135,7 @@ class Sessions:
         if session.linked:
             raise Conflict(f"session {session.id} is {session.status} and needs no QR", code="already_linked")
         if session.status is SessionStatus.QR_SCANNING and session.started:
-            events = self._ask(
-                session, lambda url: self._pool.refresh_qr(url, session.id, session.generation)
-            )
-            self._apply(session.node_id, events)
+            self._calls.ask(session, lambda url: self._pool.refresh_qr(url, session.id, session.generation))
             return self._renew_link(session)
         if session.started and session.status in _BEFORE_QR:
             return self._renew_link(session)
@@ -167,10 +164,9 @@ class Sessions:
         session = self._registry.remember_phone(session.id, phone_number)
         if session.node_id is None:
             return session
-        events = self._ask(
+        self._calls.ask(
             session, lambda url: self._pool.pairing_code(url, session.id, session.generation, phone_number)
         )
-        self._apply(session.node_id, events)
         return self._registry.sessions.get(session.id)
 
     def log_out(self, session: Session) -> Session:
@@ -181,7 +177,7 @@ class Sessions:
         session = self._registry.request_logout(session.id)
         if session.status is SessionStatus.LOGGED_OUT:
             return session
-        self._tell(session, lambda url: self._pool.log_out(url, session.id, session.generation))
+        self._calls.tell(session, lambda url: self._pool.log_out(url, session.id, session.generation))
         return self._registry.sessions.get(session.id)
 
     def delete(self, session: Session) -> Session:
@@ -189,7 +185,9 @@ class Sessions:
         if session.status is SessionStatus.DELETED:
             return session
         session = self._registry.request_delete(session.id)
-        self._tell(session, lambda url: self._pool.erase(url, session.id, session.generation, log_out=True))
+        self._calls.tell(
+            session, lambda url: self._pool.erase(url, session.id, session.generation, log_out=True)
+        )
         return self._registry.sessions.get(session.id)
 
     def hibernate(self, session: Session) -> Session:
@@ -201,8 +199,7 @@ class Sessions:
                 f"session {session.id} is {session.status}; only a connected one can hibernate",
                 code="not_connected",
             )
-        events = self._ask(session, lambda url: self._pool.hibernate(url, session.id, session.generation))
-        self._apply(session.node_id, events)
+        self._calls.ask(session, lambda url: self._pool.hibernate(url, session.id, session.generation))
         return self._registry.sessions.get(session.id)
 
     def wake(self, session: Session) -> Session:
@@ -211,8 +208,7 @@ class Sessions:
             raise Conflict(
                 f"session {session.id} is {session.status}; only a linked one can be woken", code="not_linked"
             )
-        events = self._ask(session, lambda url: self._pool.wake(url, session.id, session.generation))
-        self._apply(session.node_id, events)
+        self._calls.ask(session, lambda url: self._pool.wake(url, session.id, session.generation))
         return self._registry.sessions.get(session.id)
 
     def save_snapshot(self, session: Session) -> Session:
@@ -222,8 +218,7 @@ class Sessions:
                 f"session {session.id} is {session.status}; only a connected or hibernated one is saved",
                 code="not_connected",
             )
-        events = self._ask(session, lambda url: self._pool.save_snapshot(url, session.id, session.generation))
-        self._apply(session.node_id, events)
+        self._calls.ask(session, lambda url: self._pool.save_snapshot(url, session.id, session.generation))
         return self._registry.sessions.get(session.id)
 
     def replace_link(self, session: Session) -> Session:
@@ -250,9 +245,8 @@ class Sessions:
 
     def _choose(self, session: Session) -> str | None:
         if session.linked and session.node_id is not None:
-            return (
-                session.node_id
-            )  # its login lies on that machine's disk; anywhere else it would seem logged out
+            # its login lies on that machine's disk; anywhere else it would seem logged out
+            return session.node_id
         node = self._placer.choose(session)
         return None if node is None else node.id
 
@@ -279,8 +273,12 @@ class Sessions:
         if session.node_id is None:
             log.warning("no_live_node", extra={"session_id": session.id})
             return session, False
+
+        def begin(url: str) -> list[NodeEvent]:
+            return self._pool.run(url, spec_of(session))
+
         tried: frozenset[str] = frozenset()
-        while not self._tell(session, lambda url, session=session: self._pool.run(url, spec_of(session))):  # type: ignore[misc]
+        while not self._calls.tell(session, begin):
             assert session.node_id is not None
             tried |= {session.node_id}
             node = (
@@ -293,51 +291,3 @@ class Sessions:
             if session.node_id != node.id:
                 return session, False
         return self._registry.sessions.get(session.id), True
-
-    def _tell(self, session: Session, call: Callable[[str], list[NodeEvent]]) -> bool:
-        """Call the node about a wish that is stored already."""
-        if session.node_id is None or session.node_url is None:
-            return False
-        try:
-            events = self._call(session, call)
-        except (PoolUnreachable, PoolRefused) as error:
-            log.warning(
-                "wish_left_to_heartbeat",
-                extra={"session_id": session.id, "node_id": session.node_id, "error": str(error)},
-            )
-            return False
-        self._apply(session.node_id, events)
-        return True
-
-    def _ask(self, session: Session, call: Callable[[str], list[NodeEvent]]) -> list[NodeEvent]:
-        """Call the node for something that only it can answer. Raises PoolUnreachable, PoolRefused."""
-        if session.node_url is None:
-            raise PoolUnreachable("no machine is free to hold this session yet; try again in a moment")
-        return self._call(session, call)
-
-    def _call(self, session: Session, call: Callable[[str], list[NodeEvent]]) -> list[NodeEvent]:
-        """Through the node's breaker, which all processes share: a sick one costs one timeout."""
-        assert session.node_id is not None
-        assert session.node_url is not None
-        if not self._nodes.may_be_called(session.node_id):
-            raise PoolUnreachable(
-                "the machine that holds this session did not answer lately; try again in a moment"
-            )
-        try:
-            events = call(session.node_url)
-        except PoolUnreachable:
-            self._nodes.failed(session.node_id)
-            raise
-        except PoolRefused:
-            self._nodes.answered(session.node_id)
-            raise
-        self._nodes.answered(session.node_id)
-        return events
-
-    def _apply(self, node_id: str | None, events: list[NodeEvent]) -> None:
-        """Apply what an answer carried; the relay brings the same events again and finds them applied."""
-        assert node_id is not None
-        try:
-            self._intake.take(node_id, events)
-        except BadMessage as error:
-            log.error("answer_refused", extra={"node_id": node_id, "error": str(error)})  # noqa: TRY400
