@@ -10,28 +10,28 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, request, url_for
 
 from functions.browser_binding import COOKIE, COOKIE_LIFE, BrowserBinding
 from functions.core_services import CoreServices
 from functions.embedding import allow_embedding, embed_facts, remember_link
+from functions.form_origin import sent_from_here
 from functions.link_view import OFFERS_WAY_BACK, Screen, Way, view_of
-from functions.page_content import ENDING_DIGITS, Badge, isolated, web_address
+from functions.page_content import ENDING_DIGITS, isolated, web_address
 from functions.page_cookies import set_page_cookie
 from functions.page_language import choose_texts, chosen, remember, wishes_of
+from functions.page_refusal import PageRefusal, problem_response, too_often, wants_json
 from functions.page_render import (
     HEADERS,
     TEMPLATE_FOLDER,
     FormState,
     LinkPage,
     card_response,
-    message_response,
     prefetch_response,
     svg_response,
 )
-from functions.page_texts import Message, PageTexts
+from functions.page_texts import PageTexts
 from functions.phone_field import FieldWrong, likely_country, read_phone
 from functions.poll_pace import PollPace
 from functions.problems import Problem, problem_of
@@ -68,42 +68,9 @@ def pages_blueprint(services: CoreServices, sessions: Sessions | None) -> Bluepr
         blueprint.add_url_rule("/<token>/refresh", "refresh", routes.refresh, methods=["POST"])
         blueprint.add_url_rule("/<token>/pairing-code", "pairing", routes.pairing_code, methods=["POST"])
     blueprint.after_request(allow_embedding(services))
-    blueprint.register_error_handler(_Refusal, lambda refusal: refusal.response())
-    blueprint.register_error_handler(Problem, _too_often)
+    blueprint.register_error_handler(PageRefusal, lambda refusal: refusal.response())
+    blueprint.register_error_handler(Problem, too_often)
     return blueprint
-
-
-class _Refusal(Exception):
-    """The request ends here: a page for a person, a problem for a program."""
-
-    def __init__(
-        self,
-        status: int,
-        code: str,
-        message: Message,
-        texts: PageTexts,
-        *,
-        workspace: str = "",
-        badge: Badge = ("chain", "warn"),
-    ) -> None:
-        super().__init__(code)
-        self._status, self._code, self._message, self._texts = status, code, message, texts
-        self._workspace, self._badge = workspace, badge
-
-    def response(self) -> Response:
-        if _wants_json():
-            text = self._message.text.format(workspace=self._workspace)
-            return _problem(Problem(self._status, self._code, text))
-        # The path names the token once; what lies below it has no page of its own to come back to.
-        url = url_for("pages.page", **(request.view_args or {}))
-        return message_response(
-            self._message,
-            self._texts,
-            self._status,
-            url=url,
-            workspace=self._workspace,
-            badge=self._badge,
-        )
 
 
 class _Routes:
@@ -158,7 +125,9 @@ class _Routes:
         session, _ = self._find(token)
         view = view_of(session, self._services.clock.now())
         if view.screen is not Screen.SCAN or session.qr_text is None:
-            return _problem(Problem(409, "no_qr", "no QR is on display; the status says when to look again"))
+            return problem_response(
+                Problem(409, "no_qr", "no QR is on display; the status says when to look again")
+            )
         return svg_response(session.qr_text)
 
     def go_back(self, token: str) -> Response:
@@ -206,48 +175,48 @@ class _Routes:
     def _act(self, token: str, act: Act, form: FormState | None = None) -> Response:
         """Do what a form asks for, and go back to the page; what could not be done is said there."""
         session, texts = self._find(token)
-        if not _sent_from_here(self._services.config.public_url):
-            raise _Refusal(403, "foreign_form", texts.foreign_form, texts)
+        if not sent_from_here(self._services.config.public_url):
+            raise PageRefusal(403, "foreign_form", texts.foreign_form, texts)
         page = self._page(token, session, texts)
         try:
             act(session, texts)
         except FieldWrong as wrong:
-            if _wants_json():
-                return _problem(Problem(422, "invalid_phone", str(wrong)))
+            if wants_json():
+                return problem_response(Problem(422, "invalid_phone", str(wrong)))
             return page.html(replace(form or FormState(), error=str(wrong)), status=422)
         except (Conflict, PoolRefused, PoolUnreachable) as refusal:
             problem = problem_of(refusal)
-            if _wants_json():
-                return _problem(problem)
+            if wants_json():
+                return problem_response(problem)
             if problem.code != "already_linked":
                 return page.html(FormState(), notice=texts.busy, status=problem.status)
-        if _wants_json():
+        if wants_json():
             session, texts = self._find(token)
             return self._page(token, session, texts).status()
         return Response(status=303, headers={**HEADERS, "Location": page.url + page.query})
 
     def _find(self, token: str) -> tuple[Session, PageTexts]:
-        """The session behind the address, for the browser that it belongs to. Raises _Refusal."""
+        """The session behind the address, for the browser that it belongs to. Raises PageRefusal."""
         session, texts = self._find_for_anybody(token)
         if not self._binding.admits(session, request.cookies.get(COOKIE)):
             workspace = self._workspace(session)
-            raise _Refusal(403, "other_browser", texts.other_browser, texts, workspace=workspace)
+            raise PageRefusal(403, "other_browser", texts.other_browser, texts, workspace=workspace)
         return session, texts
 
     def _find_for_anybody(self, token: str) -> tuple[Session, PageTexts]:
-        """The session behind the address, and the reader's language. Raises _Refusal."""
+        """The session behind the address, and the reader's language. Raises PageRefusal."""
         session = self._services.links.find(token)
         texts = choose_texts(wishes_of(request, session.locale if session else None))
         if session is None:
-            raise _Refusal(404, "link_unknown", texts.unknown_link, texts)
+            raise PageRefusal(404, "link_unknown", texts.unknown_link, texts)
         remember_link(session)
         if session.link_revoked_at is not None:
             workspace = self._workspace(session)
-            raise _Refusal(410, "link_revoked", texts.revoked_link, texts, workspace=workspace)
+            raise PageRefusal(410, "link_revoked", texts.revoked_link, texts, workspace=workspace)
         if self._services.links.expired(session):
             if session.linked:
-                raise _Refusal(410, "link_expired", texts.finished_link, texts, badge=("tick", "good"))
-            raise _Refusal(410, "link_expired", texts.expired_link, texts)
+                raise PageRefusal(410, "link_expired", texts.finished_link, texts, badge=("tick", "good"))
+            raise PageRefusal(410, "link_expired", texts.expired_link, texts)
         return session, texts
 
     def _page(self, token: str, session: Session, texts: PageTexts) -> LinkPage:
@@ -296,41 +265,3 @@ def _typed(name: str) -> str:
         value = body.get(name) if isinstance(body, dict) else None
         return value if isinstance(value, str) else ""
     return request.form.get(name, "")
-
-
-def _wants_json() -> bool:
-    best = request.accept_mimetypes.best_match(["text/html", "application/json"])
-    return best == "application/json" or request.path.endswith("/status")
-
-
-def _sent_from_here(public_url: str) -> bool:
-    """No other website sent this form.
-
-    Browsers that say it in Sec-Fetch-Site are believed. Older ones send Origin, or "null" because this page
-    has no referrer; then the token, which no other site knows, has to be enough, as it is for programs.
-    """
-    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin", "null")
-    if site is not None:
-        return site == "same-origin"
-    return origin == "null" or _origin(origin) in {_origin(public_url), _origin(request.host_url)}
-
-
-def _origin(url: str) -> tuple[str, str]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.netloc.lower()
-
-
-def _too_often(problem: Problem) -> Response:
-    """A refusal made before any route was called: too many requests, of which a person is told, too."""
-    if problem.status != 429 or _wants_json():
-        return _problem(problem)
-    texts = choose_texts(wishes_of(request, None))
-    response = message_response(Message(texts.busy, ""), texts, problem.status)
-    response.headers.update(problem.headers)
-    return response
-
-
-def _problem(problem: Problem) -> Response:
-    response = problem.response()
-    response.headers.update(HEADERS)
-    return response
