@@ -11,19 +11,20 @@ worker for good, and its loop waited two seconds for every client that did not c
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import selectors
 import socket
 import time
 from collections import deque
+from collections.abc import Callable
 from functools import partial
-from http import HTTPStatus
 from typing import Any
 
 from gunicorn.http import errors  # type: ignore[import-untyped]
 from gunicorn.workers.gthread import TConn, ThreadWorker  # type: ignore[import-untyped]
 
+from functions.goodbyes import LINGER_SECONDS, Goodbyes
+from functions.raw_answers import BUSY_PAGE, answer_bytes, problem_bytes
 from functions.request_shape import Arrived, RequestShape, is_urgent
 
 log = logging.getLogger(__name__)
@@ -34,21 +35,11 @@ WAIT_LIMIT_SECONDS = 1.0
 
 _URGENT_FACTOR = 5
 """Probes and reports of nodes are refused when others have been for long: a lost heartbeat costs more."""
-_LINGER_SECONDS = 2.0
-"""For the other side to read the end of its answer and close, before we do."""
-_LINGER_BYTES = 1024 * 1024
-"""Of what was refused and is still being sent: resetting the connection would take the answer away."""
 _MOST_BUFFERED = 32 * 1024 * 1024
 """Bytes of requests on their way, in one worker; above it the oldest is let go."""
 _SEND_BUFFER = 256 * 1024
 """An answer goes into the kernel at once, so that a slow reader holds no thread either."""
 _ACCEPT_AT_ONCE = 16
-_BUSY_PAGE = (
-    b'<!doctype html><html lang="en"><meta charset="utf-8">'
-    b'<meta name="viewport" content="width=device-width"><meta http-equiv="refresh" content="2">'
-    b"<title>One moment</title><p>Many people are here right now. This page tries again by itself.</p></html>"
-)
-"""For a browser, which would show a problem as it is."""
 _SOON = "Retry-After: 1"
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -68,7 +59,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
         super().__init__(*args, **kwargs)
         self._reading: dict[TConn, _Reading] = {}
         """In the order of their deadlines, because all get the same time."""
-        self._lingering: dict[TConn, _Lingering] = {}
+        self._goodbyes = Goodbyes(self._watch, self._forget)
         self._waiting: deque[float] = deque()
         """Since when requests have been waiting for a thread, oldest first."""
         self._buffered = 0
@@ -117,7 +108,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
         """Begin to read a request; often all of it is here already."""
         self._reading[conn] = reading
         self._buffered += len(reading.data)
-        self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._on_bytes, conn))
+        self._watch(conn, partial(self._on_bytes, conn))
         if reading.data:
             self._judge(conn, reading)
         else:
@@ -187,10 +178,10 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
     def _refuse(self, conn: TConn, reading: _Reading) -> None:
         goes_on = self.alive and reading.shape.is_exactly(reading.data)
         if reading.shape.wants_page(reading.data):
-            answer = _answer_bytes(503, "text/html", _BUSY_PAGE, _SOON, closes=not goes_on)
+            answer = answer_bytes(503, "text/html", BUSY_PAGE, _SOON, closes=not goes_on)
         else:
             detail = "more is asked than can be answered now; try again"
-            answer = _problem_bytes(503, "overloaded", detail, _SOON, closes=not goes_on)
+            answer = problem_bytes(503, "overloaded", detail, _SOON, closes=not goes_on)
         try:
             conn.sock.send(answer)
         except OSError:
@@ -199,7 +190,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
         if goes_on:
             self._keep_alive(conn)
         else:
-            self._linger(conn)
+            self._goodbyes.say(conn)
 
     def _stop_reading(self, conn: TConn) -> None:
         reading = self._reading.pop(conn)
@@ -217,8 +208,8 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
     def _turn_away(self, conn: TConn, status: int, code: str, detail: str) -> None:
         self._stop_reading(conn)
         with contextlib.suppress(OSError):
-            conn.sock.send(_problem_bytes(status, code, detail))
-        self._linger(conn)
+            conn.sock.send(problem_bytes(status, code, detail))
+        self._goodbyes.say(conn)
 
     # ── answering them ───────────────────────────────────────────────────────
 
@@ -247,7 +238,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
             log.exception("worker_thread_failed")
             goes_on = False
         if not goes_on:
-            self._linger(conn)
+            self._goodbyes.say(conn)
             return
         further = conn.parser.unreader.take_buffered()
         conn.sock.setblocking(False)
@@ -259,37 +250,14 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
     def _keep_alive(self, conn: TConn) -> None:
         conn.set_timeout()
         if not self.alive:
-            conn.timeout = min(conn.timeout, time.monotonic() + _LINGER_SECONDS)
+            conn.timeout = min(conn.timeout, time.monotonic() + LINGER_SECONDS)
         self.keepalived_conns.append(conn)
-        self.poller.register(conn.sock, selectors.EVENT_READ, partial(self.on_client_socket_readable, conn))
+        self._watch(conn, partial(self.on_client_socket_readable, conn))
 
     # ── parting ──────────────────────────────────────────────────────────────
 
-    def _linger(self, conn: TConn) -> None:
-        """Say that nothing follows, and wait a little for the other side to close: closing first would tear
-        away the end of an answer that it has not read."""
-        try:
-            conn.sock.setblocking(False)
-            conn.sock.shutdown(socket.SHUT_WR)
-            self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._on_rest, conn))
-        except (OSError, ValueError):
-            self._forget(conn)
-            return
-        self._lingering[conn] = _Lingering()
-        self._on_rest(conn, conn.sock)
-
-    def _on_rest(self, conn: TConn, client: Any) -> None:
-        lingering = self._lingering[conn]
-        try:
-            rest = client.recv(64 * 1024)
-        except (BlockingIOError, InterruptedError):
-            return
-        except OSError:
-            rest = b""
-        lingering.read += len(rest)
-        if not rest or lingering.read > _LINGER_BYTES:
-            del self._lingering[conn]
-            self._forget(conn)
+    def _watch(self, conn: TConn, handler: Callable[[Any], None]) -> None:
+        self.poller.register(conn.sock, selectors.EVENT_READ, handler)
 
     def _forget(self, conn: TConn) -> None:
         self._unregister(conn)
@@ -308,11 +276,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
             if reading.deadline > now:
                 break
             self._drop(conn)
-        for conn, lingering in list(self._lingering.items()):
-            if lingering.deadline > now:
-                break
-            del self._lingering[conn]
-            self._forget(conn)
+        self._goodbyes.end_overdue(now)
 
     def _cap_keepalive(self, deadline: float) -> None:
         super()._cap_keepalive(deadline)
@@ -331,7 +295,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
             log.error("request_failed_outside", exc_info=exc)
         with contextlib.suppress(OSError):
             client.settimeout(1)
-            client.sendall(_problem_bytes(status, code, detail))
+            client.sendall(problem_bytes(status, code, detail))
 
 
 class _Reading:
@@ -341,37 +305,3 @@ class _Reading:
         self.data = bytearray(data)
         self.shape = RequestShape()
         self.deadline = time.monotonic() + READ_TIMEOUT_SECONDS
-
-
-class _Lingering:
-    """A connection that we have said goodbye on."""
-
-    def __init__(self) -> None:
-        self.read = 0
-        self.deadline = time.monotonic() + _LINGER_SECONDS
-
-
-def _problem_bytes(status: int, code: str, detail: str, *fields: str, closes: bool = True) -> bytes:
-    body = {
-        "type": f"urn:linkpool:problem:{code}",
-        "title": HTTPStatus(status).phrase,
-        "status": status,
-        "code": code,
-        "detail": detail,
-        "request_id": None,
-    }
-    return _answer_bytes(
-        status, "application/problem+json", json.dumps(body).encode(), *fields, closes=closes
-    )
-
-
-def _answer_bytes(status: int, mimetype: str, body: bytes, *fields: str, closes: bool) -> bytes:
-    head = [
-        f"HTTP/1.1 {status} {HTTPStatus(status).phrase.upper()}",
-        f"Content-Type: {mimetype}",
-        f"Content-Length: {len(body)}",
-        "Cache-Control: no-store",
-        f"Connection: {'close' if closes else 'keep-alive'}",
-        *fields,
-    ]
-    return "\r\n".join([*head, "", ""]).encode() + body
