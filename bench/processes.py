@@ -80,15 +80,20 @@ def pss_bytes(roots: Iterable[int]) -> int:
     return sum(_pss(pid) for pid in tree(roots))
 
 
-def own_pss_bytes(pid: int) -> int:
-    """Of one process alone."""
-    return _pss(pid)
+def anonymous_bytes(pid: int) -> int:
+    """What one process has made itself: heaps and stacks, and neither files nor libraries. Unlike PSS it does
+    not move when a neighbour that shares its libraries comes or goes."""
+    return _of_rollup(pid, "Anonymous:")
 
 
 def _pss(pid: int) -> int:
+    return _of_rollup(pid, "Pss:")
+
+
+def _of_rollup(pid: int, name: str) -> int:
     try:
         for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
+            if line.startswith(name):
                 return int(line.split()[1]) * 1024
     except (FileNotFoundError, ProcessLookupError):
         pass  # ended while we looked

@@ -1,6 +1,6 @@
 """What breaks during a soak: kill -9, SIGTERM, the store, the receiver, sockets, one at a time, at random.
 
-Rule: our own processes and the driver are left alone in the second half, so that what they hold can be
+Rule: our own processes and the driver are left alone from two fifths on, so that what they hold can be
 followed for long enough to tell growth from a beginning. The rest breaks until the end.
 """
 
@@ -24,6 +24,8 @@ from tests.system import System
 from tests.waiting import eventually
 
 LONGER_SECONDS = 60.0
+PROCESSES_UNTIL = 0.4
+"""Of the whole time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,15 +64,15 @@ class Faults:
         return Counter(one.what for one in self.happened)
 
     def run(self, seconds: float, enough: Callable[[], bool] = lambda: True) -> None:
-        """Every fault of the first half at least once, when there is time for it. A short soak on a busy
+        """Every fault of the beginning at least once, when there is time for it. A short soak on a busy
         machine goes on until `enough` was done."""
-        half, end = self._began + seconds / 2, self._began + seconds
+        spared, end = self._began + seconds * PROCESSES_UNTIL, self._began + seconds
         turn: list[Callable[[], None]] = []
         while time.monotonic() < end or (not enough() and time.monotonic() < end + LONGER_SECONDS):
             self._rest.wait(self._random.uniform(*self._pause))
-            first = time.monotonic() < half
-            if not turn or (not first and any(one in self._on_processes() for one in turn)):
-                turn = [*self._on_the_rest(), *(self._on_processes() if first else [])]
+            early = time.monotonic() < spared
+            if not turn or (not early and any(one in self._on_processes() for one in turn)):
+                turn = [*self._on_the_rest(), *(self._on_processes() if early else [])]
                 self._random.shuffle(turn)
             fault = turn.pop()
             at = time.monotonic() - self._began

@@ -68,7 +68,7 @@ def svg(points: Sequence[Point], happened: Sequence[Happened], about: dict[str, 
         f'<rect class="ground" x=".5" y=".5" width="{width - 1}" height="{height - 1}" rx="8"/>',
         f'<text class="title" x="20" y="32">{escape(title)}</text>',
         '<text class="soft" x="20" y="53">One line a process; ticks are faults. Our own processes are killed '
-        "in the first half and followed in the second.</text>",
+        "in the first two fifths and followed from then on.</text>",
     ]
     for place, (name, lives) in enumerate(drawn):
         left = GAP + (place % COLUMNS) * (CHART_WIDTH + GAP)

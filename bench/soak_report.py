@@ -38,17 +38,23 @@ def markdown(result: dict[str, Any]) -> str:
             "",
         ]
     lines += [
-        "| second half, fastest growing life | first | last | per hour | verdict |",
-        "|---|---|---|---|---|",
+        "From the end of each life's warm-up, a Theil-Sen line; the fastest growing life of each figure.",
+        "",
+        "| figure | judged | first | last | an hour | its later half | limit | verdict |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     seen = set()
     for one in result["findings"]:
         if one["series"] not in seen:
             seen.add(one["series"])
+            figures = (_figure(one, name) for name in ("first", "last", "per_hour", "late_per_hour"))
+            limit = "-" if one["limit_per_hour"] is None else _figure(one, "limit_per_hour")
             lines.append(
-                f"| {one['series']} | {_figure(one, 'first')} | {_figure(one, 'last')} "
-                f"| {_figure(one, 'per_hour')} | {'grew' if one['grew'] else 'flat'} |"
+                f"| {one['series']} | {one['seconds'] / 60:.0f} min | {' | '.join(figures)} "
+                f"| {limit} | {one['verdict']} |"
             )
+    unjudged = [name for name in result["too_short_to_judge"] if name not in seen]
+    lines += ["", f"Too short to be judged: {', '.join(unjudged) or 'nothing'}."]
     lines += ["", "| table | rows at the end | after retention |", "|---|---|---|"]
     after = result["rows_after_retention"]
     lines += [

@@ -87,7 +87,7 @@ class Sampler:
     def _process(self, role: str, pid: int, at: float) -> None:
         with suppress(FileNotFoundError, ProcessLookupError):
             descriptors, threads = (len(os.listdir(f"/proc/{pid}/{what}")) for what in ("fd", "task"))  # noqa: PTH208
-            self._add(f"{role} memory", pid, at, processes.own_pss_bytes(pid))
+            self._add(f"{role} memory", pid, at, processes.anonymous_bytes(pid))
             self._add(f"{role} descriptors", pid, at, descriptors)
             self._add(f"{role} threads", pid, at, threads)
 

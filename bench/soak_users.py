@@ -29,6 +29,10 @@ STARTS_AGAIN = ("expired", "failed", "logged_out")
 class GaveUp(Exception):
     """Not there in time; says where it stood."""
 
+    def __init__(self, why: str, session_id: str | None = None) -> None:
+        super().__init__(why)
+        self.session_id = session_id
+
 
 class Stopped(Exception):
     """The soak ends."""
@@ -42,9 +46,12 @@ class User:
         """Session → number."""
         self.done: Counter[str] = Counter()
         self.gave_up: list[str] = []
+        self.stories: dict[str, str] = {}
+        """What was given up → what the logs say of its session."""
         self.link_seconds: list[float] = []
         self.unsure: set[str] = set()
         """Sessions that a journey gave up on."""
+        self._known: set[str] = set()
         self._random = random.Random(seed)
         self._system = system
         self._numbers = numbers
@@ -73,7 +80,10 @@ class User:
             except Stopped:
                 return
             except Exception as error:  # one bad journey must not end the soak; it is in the report
-                self.gave_up.append(f"{action.__name__}: {type(error).__name__}: {error}"[:400])
+                why = f"{action.__name__}: {type(error).__name__}: {error}"[:400]
+                self.gave_up.append(why)
+                if isinstance(error, GaveUp) and error.session_id is not None:
+                    self.stories[why] = self._system.story(error.session_id)
 
     def _choose(self) -> Callable[[], None]:
         free = [number for number in self._numbers if number not in self.linked.values()]
@@ -149,6 +159,7 @@ class User:
         key = secrets.token_hex(8)
         answer = self._ask("POST", "/api/sessions", json={}, headers={"Idempotency-Key": key})
         session_id: str = answer.json()["id"]
+        self._known.add(session_id)
         return session_id
 
     def _bring(self, session_id: str, number: str) -> None:
@@ -173,7 +184,7 @@ class User:
                     self.done["scanned a QR that was gone"] += 1
             self._pause()
         self.unsure.add(session_id)
-        raise GaveUp(f"{session_id} is {session.get('status')} ({session.get('reason_code')})")
+        raise GaveUp(f"{session_id} is {session.get('status')} ({session.get('reason_code')})", session_id)
 
     def _until(self, session_id: str, good: tuple[str, ...], *, wakes: bool = False) -> bool:
         deadline = time.monotonic() + PATIENCE_SECONDS
@@ -186,7 +197,7 @@ class User:
                 self._ask("POST", f"/api/sessions/{session_id}/wake", json={}, refusals=(409,))
             self._pause()
         self.unsure.add(session_id)
-        raise GaveUp(f"{session_id} is {status}, not {' or '.join(good)}")
+        raise GaveUp(f"{session_id} is {status}, not {' or '.join(good)}", session_id)
 
     def _gone(self, session_id: str) -> None:
         self._ask("DELETE", f"/api/sessions/{session_id}", refusals=(404,))
@@ -219,4 +230,5 @@ class User:
                     break
             self.done["asked again"] += 1
             self._pause()
-        raise GaveUp(f"{method} {path.partition('?')[0]}: {last}")
+        session_id = next((part for part in path.split("/") if part in self._known), None)
+        raise GaveUp(f"{method} {path.partition('?')[0]}: {last}", session_id)
