@@ -48,6 +48,7 @@ class Departures:
         async with self._holdings.lock(session_id):
             await self._kill(session_id)
             self._forget(session_id)
+            self._forget_snapshots(session_id)
             log.warning("session_dropped", extra={"session_id": session_id})
 
     async def hand_over(self, session_id: str) -> None:
@@ -71,6 +72,7 @@ class Departures:
                     holdings.run(entry)
                 raise NotRunning(f"session {session_id} stays, it could not be saved: {error}") from error
             self._forget(session_id)
+            self._forget_snapshots(session_id)
             holdings.handed_over.add(session_id)
             log.info("session_handed_over", extra={"session_id": session_id})
 
@@ -125,3 +127,8 @@ class Departures:
     def _forget(self, session_id: str) -> None:
         self._holdings.rouse(session_id)
         self._shop.journal.forget(session_id)
+
+    def _forget_snapshots(self, session_id: str) -> None:
+        """What we remember of them: another node adds to them now."""
+        if self._shop.snapshots is not None:
+            self._shop.snapshots.forget(session_id)

@@ -177,7 +177,9 @@ class GoldenKeeper:
         return web != self.manifest.web
 
     def _wait_before(self, web: str) -> None:
-        self._not_before[web] = self._clock.monotonic() + ONCE_PER.total_seconds()
+        now = self._clock.monotonic()
+        self._not_before = {name: until for name, until in self._not_before.items() if until > now}
+        self._not_before[web] = now + ONCE_PER.total_seconds()
 
     async def next_wish(self) -> Wish:
         """The version to build; it stays wished until `install` or `give_up`."""

@@ -5,12 +5,13 @@ Rule: one caller at a time changes a session, and holds its `lock`; who only loo
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Collection
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 
 from browser_pool.errors import NotRunning
 from browser_pool.journal import JournalEntry
+from browser_pool.keyed_locks import KeyedLocks
 from browser_pool.profile import WARM_PREFIX, Profile, profiles_on_disk
 from browser_pool.session_runner import SessionRunner
 from browser_pool.sleeping_session import SleepingSession
@@ -34,13 +35,13 @@ class Holdings:
         self._shop = shop
         self._runners: dict[str, SessionRunner] = {}
         self._asleep: dict[str, JournalEntry] = {}
-        self._changing: dict[str, asyncio.Lock] = {}
+        self._changing = KeyedLocks()
 
     # ---- one session
 
-    def lock(self, session_id: str) -> asyncio.Lock:
+    def lock(self, session_id: str) -> AbstractAsyncContextManager[None]:
         """Held by whoever changes this session."""
-        return self._changing.setdefault(session_id, asyncio.Lock())
+        return self._changing.hold(session_id)
 
     def find(self, session_id: str) -> SessionRunner | None:
         """The session's runner, when it has a browser or is on its way to one."""

@@ -97,6 +97,7 @@ class MemoryWatch:
         measured = await asyncio.to_thread(usage_by_group, {pid for pid in groups if pid is not None})
         self._count(measured)
         self._by_group, self._in_use_then = measured, in_use
+        self._warned &= {runner.spec.id for runner in runners}
         for runner in runners:
             used, session_id = self.bytes_of(runner.browser_pid) or 0, runner.spec.id
             extra = {"session_id": session_id, "pss_mb": used // MB}

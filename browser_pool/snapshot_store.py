@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any, TypeVar
 
+from browser_pool.keyed_locks import KeyedLocks
 from storage.clock import Clock
 from storage.key_wrap import KeyWrap
 from storage.object_url import prove
@@ -43,7 +44,7 @@ class SnapshotStore:
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="snapshots")
         self._vault: Vault | None = None
         self._sessions: dict[str, SessionVault] = {}
-        self._busy: dict[str, asyncio.Lock] = {}
+        self._busy = KeyedLocks()
 
     @property
     def url(self) -> str:
@@ -82,7 +83,7 @@ class SnapshotStore:
         vault = self._sessions.get(session_id)
         if vault is None:
             vault = self._sessions.setdefault(session_id, self._vault.session(session_id))
-        async with self._busy.setdefault(session_id, asyncio.Lock()):
+        async with self._busy.hold(session_id):
             try:
                 result = await self._run(lambda: work(vault))
             except StoreError as error:
@@ -94,7 +95,6 @@ class SnapshotStore:
     def forget(self, session_id: str) -> None:
         """It is gone, or no longer ours."""
         self._sessions.pop(session_id, None)
-        self._busy.pop(session_id, None)
 
     async def _run(self, work: Callable[[], T]) -> T:
         """In one of our threads; who is cancelled waits until it has ended, because nothing can stop it."""

@@ -37,7 +37,8 @@ class WarmKeeper:
         self._wanted = wanted
         self._park_after = park_after
         self._slots: list[WarmSlot] = []
-        self._demand: deque[float] = deque()
+        self._demand: deque[float] = deque(maxlen=wanted * MOST_TIMES_WANTED)
+        """When links were asked for, lately; more of them than may be kept warm say nothing."""
         self._last_demand = shop.clock.monotonic()
         self._not_before = 0.0
         self._news = asyncio.Event()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 from dataclasses import dataclass
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any, NoReturn
 
 import requests
@@ -179,6 +180,8 @@ class GuardedHttp:
 def _session(adapter: HTTPAdapter) -> requests.Session:
     session = requests.Session()
     session.trust_env = False  # neither a proxy nor a .netrc of ours
+    # a receiver's cookies would be kept for ever, and sent with the webhooks of its other customers
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     session.mount("http://", adapter)
     session.mount("https://", adapter)
     return session

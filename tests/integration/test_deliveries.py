@@ -194,6 +194,16 @@ def test_a_redirect_is_not_followed(
     assert asked == ["127.0.0.1"]
 
 
+def test_a_receivers_cookies_are_neither_kept_nor_sent(receiver: Receiver) -> None:
+    receiver.answer = lambda one: (200, {"Set-Cookie": f"visit-{one.raw.decode()}=1; Max-Age=9999999"})
+    http = GuardedHttp(frozenset({receiver.host}))
+    for number in range(3):
+        assert http.post(receiver.url(), str(number).encode(), {}).status == 200
+    http.close()
+    assert [one.headers.get("Cookie") for one in receiver.received] == [None] * 3
+    assert not [*http._friends.cookies, *http._strangers.cookies]
+
+
 def test_an_error_does_not_repeat_what_stands_behind_the_host(
     backend: Backend, pool: FakePool, receiver: Receiver, deliver: StartDeliverer
 ) -> None:
