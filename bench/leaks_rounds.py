@@ -58,7 +58,7 @@ def run(sessions: int, rounds: int, directory: Path) -> list[Round]:
         "GOLDEN_PROFILE": "on",
         "CANARY_EVERY_SECONDS": "0",
         "HEARTBEAT_SECONDS": "1",
-        "METRICS_TOKEN": "leaks-leaks-leaks-leaks-leaks-leaks",
+        "METRICS_TOKEN": secrets.token_hex(32),
         "RATE_ADDRESS_PER_MINUTE": "100000",
         **census.environ(sockets),
     }
@@ -127,7 +127,10 @@ def _one(system: System, http: requests.Session, number: str, ending: str) -> No
 
 def _look(system: System, sockets: Path, sessions: int) -> Round:
     """When nothing is under way."""
-    eventually(lambda: _is_quiet(system), "nothing is under way", QUIET_WITHIN)
+    try:
+        eventually(lambda: not _under_way(system), "nothing is under way", QUIET_WITHIN)
+    except AssertionError as error:
+        raise AssertionError(f"{error}: {_under_way(system)}") from None
     http = {"Authorization": f"Bearer {system.environ['METRICS_TOKEN']}"}
     requests.get(f"{system.functions_url}/metrics", headers=http, timeout=30)
     everybody = processes.running()
@@ -143,13 +146,17 @@ def _look(system: System, sockets: Path, sessions: int) -> Round:
     return found
 
 
-def _is_quiet(system: System) -> bool:
-    """Only the warm slot runs, everything was told, everything deleted is gone."""
-    warm, journal = len(system.browsers()), rows_of(system.data_dir / "pool.db")
-    health = requests.get(f"{system.pool_url}/health", timeout=10).json()
-    registry = registry_of(system)
-    ready = warm == health["warm"] == journal["journal"] == 1
-    return ready and not (journal["outbox"] or unerased(registry) or owed(registry))
+def _under_way(system: System) -> dict[str, int]:
+    """What is not as it is when nobody wants anything: one warm slot, and nothing owed."""
+    journal, registry = rows_of(system.data_dir / "pool.db"), registry_of(system)
+    found = {
+        "browsers beside the warm one": len(system.browsers()) - 1,
+        "journal": journal["journal"] - 1,
+        "outbox": journal["outbox"],
+        "sessions to be erased": unerased(registry),
+        "webhooks to be delivered": owed(registry),
+    }
+    return {what: count for what, count in found.items() if count}
 
 
 def _say(found: Round) -> None:

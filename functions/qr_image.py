@@ -22,7 +22,8 @@ mask is better than another on average. A test reads hundreds of them back."""
 _REMEMBERED = 128
 """QRs on display at the same time and looked at more than once, by page, API and webhook."""
 
-Matrix = tuple[tuple[bool, ...], ...]
+Matrix = tuple[bytes, ...]
+"""Rows of ones and zeros: 5 kB of a remembered QR, where booleans in tuples were 28."""
 
 
 @lru_cache(maxsize=_REMEMBERED)
@@ -30,7 +31,7 @@ def _matrix(text: str) -> Matrix:
     code = QRCode(error_correction=ERROR_CORRECT_M, border=MARGIN_MODULES, mask_pattern=_MASK)
     code.add_data(text)
     code.make(fit=True)
-    return tuple(tuple(bool(module) for module in row) for row in code.get_matrix())
+    return tuple(bytes(map(bool, row)) for row in code.get_matrix())
 
 
 @lru_cache(maxsize=_REMEMBERED)
@@ -62,7 +63,7 @@ def qr_svg(text: str) -> str:
     )
 
 
-def _runs(row: tuple[bool, ...]) -> list[tuple[int, int]]:
+def _runs(row: bytes) -> list[tuple[int, int]]:
     """Neighbouring dark modules, from and to."""
     runs: list[tuple[int, int]] = []
     for x, dark in enumerate(row):
