@@ -73,6 +73,7 @@ class SessionLedger:
         self._shop = shop
         self._tracker = tracker
         self._changed = asyncio.Event()
+        self._let_go = False
         self.heard: Callable[[Report], None] = lambda _: None
         """Told of each event after it was written."""
 
@@ -114,7 +115,14 @@ class SessionLedger:
 
     def remember(self) -> None:
         """The journal entry alone: a browser came or went."""
-        self._shop.journal.save(self.entry())
+        if not self._let_go:
+            self._shop.journal.save(self.entry())
+
+    def let_go(self) -> None:
+        """From now on the row in the journal is nobody's, or that of who runs the session next. What still
+        comes, as of a snapshot that was under way, is told and not remembered: a deleted session's row came
+        back, and with it, at the next start of the pool, its browser."""
+        self._let_go = True
 
     def entry(self) -> JournalEntry:
         """What the next pool process has to know."""

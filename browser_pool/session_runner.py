@@ -204,6 +204,7 @@ class SessionRunner:
     async def _clean_up(self) -> None:
         """The session is over. A login that may still be good stays on disk for the operator."""
         await self._run.kill()
+        self._ledger.let_go()
         self._shop.journal.forget(self.spec.id)
         if not self._tracker.login_may_be_good:
             await in_thread(self._profile.erase)
@@ -220,6 +221,7 @@ class SessionRunner:
             self._ledger.write(self._tracker.report(EventType.SESSION_DISCONNECTED, **why))
         else:
             self._ledger.remember()
+        self._ledger.let_go()
         return self._ledger.entry()
 
     async def hibernate(self) -> JournalEntry:
@@ -228,6 +230,7 @@ class SessionRunner:
             raise NotRunning(f"session {self.spec.id} cannot hibernate; it is {self.status}")
         await self._close_browser()
         self._ledger.write(self._tracker.report(EventType.SESSION_HIBERNATED))
+        self._ledger.let_go()
         return self._ledger.entry()
 
     async def _close_browser(self) -> None:
@@ -242,6 +245,7 @@ class SessionRunner:
         """End the browser now; what is only in its memory is lost."""
         await self._stop()
         await self._run.kill()
+        self._ledger.let_go()
 
     async def detach(self) -> None:
         """Leave the browser to the next pool process."""
