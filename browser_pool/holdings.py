@@ -78,6 +78,10 @@ class Holdings:
         runner = self._runners.get(session_id)
         return session_id in self._asleep or (runner is not None and runner.status in LINKED)
 
+    def has(self, session_id: str) -> bool:
+        """It is here, awake or not."""
+        return session_id in self._asleep or session_id in self._runners
+
     def held_before(self, session_id: str, moment: float) -> bool:
         """This node has held the session since before this (monotonic) moment."""
         runner = self._runners.get(session_id)
@@ -127,6 +131,10 @@ class Holdings:
         """Session ids whose profile lies on this disk."""
         on_disk = {name for name in profiles_on_disk(self._shop.data_dir) if not name.startswith(WARM_PREFIX)}
         return sorted(on_disk | set(self._runners) | set(self._asleep) | self.half_erased)
+
+    def untold(self) -> set[str]:
+        """Session ids of which the functions have not heard everything yet."""
+        return self._shop.outbox.sessions()
 
     def handed_over_to_tell(self) -> list[str]:
         """After their last events: those would come from a node that has them no more."""

@@ -100,7 +100,7 @@ class NodeAgent:
     async def beat(self) -> bool:
         """One heartbeat; False when it was not heard."""
         asked_at, asked_at_boot = self._clock.monotonic(), boot_seconds()
-        heartbeat = self.heartbeat()
+        heartbeat, untold = self.heartbeat(), self._pool.holdings.untold()
         wishes = await self._ask(heartbeat)
         if wishes is None:
             return False
@@ -111,7 +111,7 @@ class NodeAgent:
         else:
             self._lease.renew(asked_at_boot, wishes.lease_ttl_seconds)
         self._pool.holdings.forget_handed_over(set(heartbeat.handed_over) - set(wishes.hand_over))
-        self._reconciler.reconcile(wishes, asked_at, heartbeat.erased)
+        self._reconciler.reconcile(wishes, asked_at, heartbeat, untold)
         return True
 
     async def say_goodbye(self) -> None:

@@ -69,6 +69,11 @@ class Outbox:
         )
         return [_event(row) for row in rows]
 
+    def sessions(self) -> set[str]:
+        """Ids of sessions of which events are still owed."""
+        rows = self._db.query("select distinct session_id from outbox where refused is null")
+        return {row["session_id"] for row in rows}
+
     def acknowledge(self, events: list[NodeEvent]) -> None:
         """Forget events that the functions hold. A power cut may bring some back: sent twice does no harm."""
         marks = ",".join("?" * len(events))

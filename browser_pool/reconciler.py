@@ -13,7 +13,7 @@ from collections.abc import Collection, Coroutine
 from browser_pool.departures import Departures
 from browser_pool.errors import NotRunning, SlotError, StoreAway
 from browser_pool.pool import Pool
-from storage.node_protocol import HeartbeatAnswer
+from storage.node_protocol import Heartbeat, HeartbeatAnswer
 
 log = logging.getLogger(__name__)
 
@@ -26,14 +26,23 @@ class Reconciler:
         self._departures = departures
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def reconcile(self, answer: HeartbeatAnswer, asked_at: float, told: Collection[str] = ()) -> None:
-        """Begin what an answer says; wishes that came directly since `asked_at` are newer. `told` are the
-        erased sessions that the heartbeat named."""
+    def reconcile(
+        self,
+        answer: HeartbeatAnswer,
+        asked_at: float,
+        heartbeat: Heartbeat,
+        untold: Collection[str],
+    ) -> None:
+        """Begin what an answer to this heartbeat says; wishes that came directly since `asked_at` are newer.
+        Of the `untold` sessions the functions had not heard everything when it was sent."""
         departures, holdings = self._departures, self._pool.holdings
-        holdings.forget_erased(told)
+        holdings.forget_erased(heartbeat.erased)
+        known = {held.id for held in heartbeat.sessions}.union(untold)
         for session_id in answer.hand_over:
             self._begin(departures.hand_over(session_id), f"hand-over-{session_id}")
         for spec in answer.run:
+            if spec.id in known and not holdings.has(spec.id):
+                continue  # it has ended, and who wishes it to run has not heard of that
             self._begin(self._pool.ensure(spec), f"ensure-{spec.id}")
         for session_id in answer.close:
             if holdings.held_before(session_id, asked_at):

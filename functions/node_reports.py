@@ -115,7 +115,7 @@ class NodeReports:
             else:
                 answer.run.append(spec_of(session))
         elif session.wanted is Wanted.LOGGED_OUT:
-            self._add_log_out(answer, session, reported)
+            self._add_log_out(answer, session, running, reported)
         elif running:
             answer.close.append(session.id)
 
@@ -149,9 +149,12 @@ class NodeReports:
                 extra={"session_id": session.id, "from_node": node.id, "node_id": home.id},
             )
 
-    def _add_log_out(self, answer: HeartbeatAnswer, session: Session, reported: bool) -> None:
+    def _add_log_out(self, answer: HeartbeatAnswer, session: Session, running: bool, reported: bool) -> None:
         """No event can say of an ended session that its device is gone; that its profile is, does."""
         if session.status not in ENDED:
+            if not running:
+                # asleep it needs no more than the wish; what its node has lost it must have first
+                answer.run.append(spec_of(session))
             answer.log_out.append(session.id)
         elif not reported:
             self._registry.device_removed(session.id)

@@ -42,7 +42,7 @@ class Placements:
         with self._changes.database.transaction():
             self._changes.sessions.hold([session_id])
             session = self._changes.sessions.find(session_id)
-            if session is None or session.node_id != lost_id or not session.started or not is_lost():
+            if session is None or session.node_id != lost_id or not session.needs_node or not is_lost():
                 return None
             after = after_node_lost(session, node_id, self._changes.clock.now())
             self._changes.sessions.save(session, after, why="node_lost")

@@ -128,6 +128,11 @@ class Session:
         """A browser holds it, or should."""
         return self.wanted is Wanted.OPEN
 
+    @property
+    def needs_node(self) -> bool:
+        """Some node has to have it: for a browser, or to log its device out."""
+        return self.started or (self.wanted is Wanted.LOGGED_OUT and self.linked)
+
     def live_qr(self, now: datetime) -> str | None:
         """The ref on display, and None when the one we know is dead."""
         return self.qr_text if _alive(self.qr_expires_at, now) else None

@@ -415,10 +415,13 @@ UPDATE nodes SET clearing_until = :until WHERE id = :id AND (clearing_until IS N
 UPDATE nodes SET clearing_until = NULL WHERE id = :id AND clearing_until = :claim;
 
 -- name: lost_nodes
--- Nodes whose lease has run out, or that the operator gave up, and that have sessions that want a browser.
+-- Nodes whose lease has run out, or that the operator gave up, and that have sessions that want a browser, if
+-- only to be logged out.
 SELECT * FROM nodes
 WHERE ((leased = 1 AND last_seen_at <= :oldest AND coalesce((SELECT max(since) FROM hearing), '') <= :oldest) OR lost = 1)
-  AND EXISTS (SELECT 1 FROM sessions s WHERE s.node_id = nodes.id AND s.wanted = 'open');
+  AND EXISTS (
+    SELECT 1 FROM sessions s
+    WHERE s.node_id = nodes.id AND (s.wanted = 'open' OR (s.wanted = 'logged_out' AND s.status IN ('authenticated', 'connected', 'reconnecting', 'hibernated'))));
 
 -- name: heard_lately
 -- Whether any node was heard since.
@@ -442,7 +445,7 @@ SELECT * FROM nodes WHERE id = :id FOR NO KEY UPDATE;
 -- What a lost or drained node has to give away, linked ones first.
 SELECT s.*, n.url AS node_url, n.instance_index AS node_index
 FROM sessions s LEFT JOIN nodes n ON n.id = s.node_id
-WHERE s.node_id = :node_id AND s.wanted = 'open'
+WHERE s.node_id = :node_id AND (s.wanted = 'open' OR (s.wanted = 'logged_out' AND s.status IN ('authenticated', 'connected', 'reconnecting', 'hibernated')))
 ORDER BY s.connected_at IS NULL, s.id
 LIMIT :limit;
 

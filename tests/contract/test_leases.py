@@ -12,7 +12,7 @@ from functions.placer import Placer
 from storage.errors import NotFound
 from storage.event_log import Outcome
 from storage.events import EventType
-from storage.models import SessionStatus
+from storage.models import SessionStatus, Wanted
 from storage.nodes import FIRST_PAUSE, LONGEST_PAUSE, Nodes
 from storage.sessions import Session
 from tests.contract.test_registry_concurrency import at_once
@@ -80,6 +80,25 @@ def test_sessions_of_a_silent_node_go_to_a_live_one_with_a_new_generation(fleet:
     assert fleet.owed()[-1][0] == "session_disconnected"
     stale = replace(fleet.event(session, EventType.SESSION_LOGGED_OUT), generation=session.generation)
     assert fleet.registry.apply("node-1", stale) is Outcome.STALE_GENERATION
+
+
+def test_a_logout_that_a_lost_node_was_asked_for_is_another_nodes_to_do(fleet: Fleet) -> None:
+    session = fleet.linked()
+    fleet.registry.request_logout(session.id)
+    fleet.beat("node-1")
+    fleet.pass_time(TTL, "node-2")
+    fleet.placer.take_over()
+    taken = fleet.now(session)
+    assert (taken.node_id, taken.wanted, taken.status) == (
+        "node-2",
+        Wanted.LOGGED_OUT,
+        SessionStatus.RECONNECTING,
+    )
+    fleet.registry.apply("node-2", replace(fleet.event(taken, EventType.SESSION_LOGGED_OUT)))
+    fleet.beat("node-1")
+    fleet.pass_time(TTL, "node-1")
+    fleet.placer.take_over()
+    assert fleet.now(session).node_id == "node-2", "what has ended is nobody's to do"
 
 
 def test_a_node_that_trusts_itself_for_good_loses_nothing_until_the_operator_says_so(fleet: Fleet) -> None:

@@ -355,6 +355,21 @@ def test_logging_out_waits_for_a_node_that_is_away(
     assert pool.heartbeat(functions.send).get_json()["log_out"] == []
 
 
+def test_a_logout_of_what_its_node_has_lost_is_done_when_the_node_has_it_again(
+    backend: Backend, pool: FakePool, functions: LocalFunctions
+) -> None:
+    session_id = linked(backend, pool, functions)
+    spec = pool.held.pop(session_id)
+    response = backend.post(f"/api/sessions/{session_id}/logout")
+    assert (response.status_code, response.get_json()["status"]) == (202, "connected")
+    answer = pool.heartbeat(functions.send).get_json()
+    assert [one["id"] for one in answer["run"]] == answer["log_out"] == [session_id]
+    assert answer["run"][0]["linked"]
+    pool.held[session_id] = spec
+    answer = pool.heartbeat(functions.send).get_json()
+    assert (answer["run"], answer["log_out"]) == ([], [session_id])
+
+
 def test_deleting_is_done_at_once_here_and_until_it_is_done_there(
     backend: Backend, pool: FakePool, functions: LocalFunctions
 ) -> None:
