@@ -223,6 +223,12 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
             self._waiting.popleft()
         return super().handle(conn)
 
+    def handle_request(self, req: Any, conn: TConn) -> Any:
+        """In a thread."""
+        if getattr(conn, "unread", False):
+            req.force_close()  # the answer says so: a client that sent on would find itself cut off
+        return super().handle_request(req, conn)
+
     def _keepalive_after(self, conn: TConn, keepalive: Any) -> bool:
         """Whether another request may follow; a body that nobody waits for is not read to its end."""
         return not getattr(conn, "unread", False) and bool(super()._keepalive_after(conn, keepalive))

@@ -96,6 +96,13 @@ def test_a_body_that_does_not_say_its_length_is_limited_too(server: Gunicorn, ht
     assert (response.status_code, response.json()["code"]) == (413, "body_too_large")
 
 
+def test_a_client_is_told_that_nothing_follows_a_body_that_was_not_read(
+    server: Gunicorn, http: requests.Session
+) -> None:
+    response = http.post(f"{server.url}/api/sessions", data=b"r" * (MAX_BODY_BYTES + 1), timeout=10)
+    assert (response.status_code, response.headers["Connection"]) == (413, "close")
+
+
 def test_a_chunked_body_within_the_limit_is_taken(server: Gunicorn, http: requests.Session) -> None:
     body = iter([b'{"start"', b": false}"])
     response = http.post(
