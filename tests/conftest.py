@@ -11,6 +11,8 @@ from tests.fakes.databases import SERVERS
 from tests.postgres import PostgresServer
 from tests.s3_server import SHARED_BUCKET, S3Server
 
+pytest.register_assert_rewrite("tests.acceptance.suite")
+
 
 @pytest.fixture(scope="session")
 def seaweed() -> Iterator[S3Server]:

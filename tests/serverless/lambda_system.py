@@ -57,7 +57,7 @@ class Lambdas:
         for function, module in NAMES.items():
             self._locks[function] = threading.Lock()
             self.runtimes[function] = LambdaRuntime(
-                f"functions.{module}.handler", archive, directory / "functions.log", search=search, **environ
+                f"functions.{module}.handler", archive, directory / f"{module}.log", search=search, **environ
             )
         invoke: dict[str, Callable[[dict[str, Any]], Any]] = {
             function: lambda event, function=function: self.invoke(function, event) for function in NAMES
@@ -116,6 +116,12 @@ class LambdaSystem(System):
         done = lambdas.invoke("OperatorLambdaFunction", {"argv": ["registry", "migrate", "--json"]})
         assert done["exit_code"] == 0, done
         return lambdas
+
+    def log(self, name: str) -> str:
+        """Each Lambda has one of its own, as on AWS; `functions` is all of them."""
+        if name != "functions":
+            return super().log(name)
+        return "".join(super(LambdaSystem, self).log(module) for module in NAMES.values())
 
     def workspace(self, name: str) -> tuple[str, str, str]:
         """Made by the operator's Lambda."""

@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 import requests
 
+from tests.acceptance.suite import Acceptance
 from tests.postgres import PostgresServer
-from tests.serverless.acceptance import walk
 from tests.serverless.lambda_system import LambdaSystem
+from tests.serverless.metric_filters import filters, json_lines, values
+from tests.waiting import eventually
 
 pytestmark = [pytest.mark.browser, pytest.mark.peer]
 
@@ -30,9 +32,8 @@ def system(
     postgres.drop(url)
 
 
-def test_an_account_is_linked_through_the_archive_alone(system: LambdaSystem) -> None:
-    session_id = walk(system)
-    assert system.call("DELETE", f"/api/sessions/{session_id}").status_code in (200, 202, 204)
+class TestUnderLambdasRuntime(Acceptance):
+    """Through the archive alone."""
 
 
 def test_what_is_wrong_is_a_problem_here_too(system: LambdaSystem) -> None:
@@ -53,6 +54,55 @@ def test_a_payload_that_no_gateway_sends_gets_an_answer(system: LambdaSystem) ->
     for event in ({}, {"version": "2.0"}, {"version": "1.0", "path": "/"}, [], "text", None):
         answer = system.lambdas.invoke("ApiLambdaFunction", event)
         assert (answer["statusCode"], json.loads(answer["body"])["code"]) == (400, "bad_request")
+
+
+LOG_GROUPS = {
+    "ApiLogGroup": "lambda_api",
+    "NodesLogGroup": "lambda_nodes",
+    "DeliverLogGroup": "lambda_deliver",
+}
+SCHEDULED = {
+    "version": "0",
+    "id": "53dc4d37-cffa-4f76-80c9-8b7d4a4d2eaa",
+    "detail-type": "Scheduled Event",
+    "source": "aws.events",
+    "time": "2026-01-31T09:31:00Z",
+    "resources": [],
+    "detail": {},
+}
+"""What EventBridge sends."""
+
+
+def counted(system: LambdaSystem) -> dict[str, list[float]]:
+    """What CloudWatch would have written down of the functions' logs, by metric."""
+    found: dict[str, list[float]] = {}
+    for one in filters().values():
+        lines = json_lines(system.log(LOG_GROUPS[one["LogGroupName"]]))
+        (made,) = one["MetricTransformations"]
+        found.setdefault(made["MetricName"], []).extend(values(one, lines))
+    return found
+
+
+def test_the_alarms_read_what_the_functions_write(system: LambdaSystem) -> None:
+    assert system.lambdas is not None
+    lambdas = system.lambdas
+    system.link("+628555666777", keep_alive=True)
+
+    def a_browser_was_measured() -> bool:
+        lambdas.invoke("DeliverLambdaFunction", SCHEDULED)
+        return max(counted(system)["largest_browser_mb"], default=0) > 50
+
+    eventually(a_browser_was_measured, "the deliverer says how large a browser is", within=60)
+    found = counted(system)
+    assert max(found["node_sessions"]) >= 1
+    assert 0 <= max(found["cpu_percent"]) <= 100
+    assert max(found["node_silent_s"]) < 30
+    assert min(found["qr_generation_ms"]) > 0
+    assert min(found["phone_extraction_ms"]) >= 0
+    assert len(found["qr_generation_success"]) >= len(found["qr_generation_ms"]) > 0
+    before = len(found["node_sessions"])
+    lambdas.invoke("DeliverLambdaFunction", {})  # who owes a webhook does not ask for it
+    assert len(counted(system)["node_sessions"]) == before
 
 
 def test_the_operators_function_says_what_it_takes(system: LambdaSystem) -> None:

@@ -1,4 +1,4 @@
-"""The same walk through serverless-offline, which reads serverless.yml itself."""
+"""The acceptance suite through serverless-offline, which reads serverless.yml itself."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import requests
 
+from tests.acceptance.suite import Acceptance
 from tests.ports import free_port
 from tests.postgres import PostgresServer
 from tests.serverless import tools
-from tests.serverless.acceptance import walk
 from tests.system import System
 from tests.waiting import eventually
 
@@ -77,11 +78,16 @@ class OfflineSystem(System):
                 shutil.rmtree(tools.ROOT / ".serverless-offline", ignore_errors=True)  # unpacked archives
 
 
-def test_an_account_is_linked_through_serverless_offline(
-    archive: Path, postgres: PostgresServer, tmp_path: Path
-) -> None:
+@pytest.fixture(scope="module")
+def system(
+    archive: Path, postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[OfflineSystem]:
     tools.require_framework()
     url = postgres.make()
-    with OfflineSystem(tmp_path, archive, url) as system:
-        walk(system)
+    with OfflineSystem(tmp_path_factory.mktemp("offline"), archive, url) as running:
+        yield running
     postgres.drop(url)
+
+
+class TestUnderServerlessOffline(Acceptance):
+    """As `serverless offline` runs them."""
