@@ -7,12 +7,14 @@ import shutil
 import signal
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import requests
 
+from deploy.lambda_package import source_files
 from tests.acceptance.suite import Acceptance
 from tests.ports import free_port
 from tests.postgres import PostgresServer
@@ -60,13 +62,17 @@ class OfflineSystem(System):
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
             )
-        eventually(self._is_up, "serverless-offline answers", within=60)
+        eventually(self._is_up, "serverless-offline answers", within=120)
 
     def _is_up(self) -> bool:
+        """Every function is warm: on a busy machine a cold one takes longer than a client waits."""
         try:
-            return requests.get(f"{self.functions_url}/livez", timeout=20).ok
-        except requests.ConnectionError:
+            page = requests.get(f"{self.functions_url}/livez", timeout=60)
+            api = requests.get(f"{self.functions_url}/openapi.json", timeout=60)
+            nodes = requests.post(f"{self.functions_url}/api/webhook", timeout=60)
+        except requests.RequestException:
             return False
+        return (page.status_code, api.status_code, nodes.status_code) == (200, 200, 401)
 
     def close(self) -> None:
         try:
@@ -79,12 +85,23 @@ class OfflineSystem(System):
 
 
 @pytest.fixture(scope="module")
+def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Our own files of the archive alone: serverless-offline unpacks it for every instance of every function.
+    It finds the packages in this process' own environment."""
+    path = tmp_path_factory.mktemp("sources") / "functions.zip"
+    with zipfile.ZipFile(path, "w") as made:
+        for source in source_files():
+            made.write(tools.ROOT / source, source)
+    return path
+
+
+@pytest.fixture(scope="module")
 def system(
-    archive: Path, postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory
+    sources: Path, postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[OfflineSystem]:
     tools.require_framework()
     url = postgres.make()
-    with OfflineSystem(tmp_path_factory.mktemp("offline"), archive, url) as running:
+    with OfflineSystem(tmp_path_factory.mktemp("offline"), sources, url) as running:
         yield running
     postgres.drop(url)
 
