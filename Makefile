@@ -45,6 +45,7 @@ soak: setup ## Links, logouts, crashes and restarts at random for MINUTES=60; do
 serverless: setup ## Package the functions for AWS Lambda, and prove them here without an account
 	@deploy/setup.sh serverless
 	@$(PYTHON) -m deploy.lambda_package
+	@deploy/serverless/node_modules/.bin/serverless print --stage $(STAGE) >dist/serverless-$(STAGE).yml
 	@deploy/serverless/node_modules/.bin/serverless package --stage $(STAGE) --package dist/$(STAGE)
 	@cfn-lint -r eu-central-1 -i W3005 -t dist/$(STAGE)/cloudformation-template-update-stack.json
 	@$(PYTHON) -m pytest -q tests/serverless
