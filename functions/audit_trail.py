@@ -1,12 +1,14 @@
 """Who did what through the functions, written with the change that it made.
 
 Rule: every call of a known caller that may change something leaves one line, also when it was refused. A call
-that anybody can make leaves none, so that nobody can fill the log with nothing but requests.
+that anybody can make leaves none, so that nobody can fill the log with nothing but requests. Of reading only
+three things are told: chats, a browser that takes a link for itself, and an operator who logs in.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
 
 from flask import Flask, Response, g, request
@@ -16,13 +18,25 @@ from functions.core_services import CoreServices
 from storage import audit_deed
 from storage.audit import ActorKind, AuditEntry, AuditLog, AuditOutcome, mask_address
 from storage.audit_deed import Deed
+from storage.deliveries import is_delivery_id
+from storage.ids import is_id
+from storage.sessions import Session
 
 log = logging.getLogger(__name__)
 
 READS_OF_INTEREST = frozenset({"chats.page"})
 """Reading, but of what people wrote to each other."""
 
+OPS = "ops"
+"""Whoever knows OPS_TOKEN; it tells nobody apart."""
+
+BINDING = "pages.bind"
+"""What is told of the request with which a browser takes a link for itself."""
+
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
+_SEE_OTHER = 303
+_NO_ACTOR = frozenset({Guard.NODE, Guard.METRICS, Guard.OPERATOR_LOGIN, Guard.PUBLIC})
+"""Nobody is known yet, or nothing can be changed; what nodes report is told by `node_audit`."""
 
 
 def keep_audit_trail(app: Flask, services: CoreServices) -> None:
@@ -35,13 +49,14 @@ def keep_audit_trail(app: Flask, services: CoreServices) -> None:
         if _is_of_interest():
             actor = _actor(services)
             if actor is not None:
-                _begin(audit, *actor)
+                _begin(services, *actor)
 
     def end(response: Response) -> Response:
         deed, entry = audit_deed.end(), g.get("audit_entry")
         try:
             if entry is None:
-                _write_denied(audit, response)
+                _write_denied(services, response)
+                _write_login(services, response)
             elif deed is not None:
                 _finish(audit, entry, deed, response)
         except Exception:  # nothing was changed that could be taken back, and the caller has an answer coming
@@ -56,36 +71,56 @@ def _is_of_interest() -> bool:
     return request.method not in _READS or request.endpoint in READS_OF_INTEREST
 
 
-def _actor(services: CoreServices) -> tuple[ActorKind, str, str] | None:
+def tell_of_binding(services: CoreServices, session: Session) -> None:
+    """Before a browser is given a link: the line is written with it. A POST tells of itself."""
+    if g.get("audit_entry") is None:
+        _begin(services, ActorKind.LINK, session.id, session.workspace_id, BINDING)
+
+
+def _actor(services: CoreServices) -> tuple[ActorKind, str, str | None] | None:
     """Kind, id and workspace of whoever calls; None when nobody known does."""
-    match GUARDS.get(request.endpoint or ""):
-        case Guard.WORKSPACE:
-            return ActorKind.KEY, g.api_key.prefix, g.workspace.id
-        case Guard.OPERATOR:
-            session = services.registry.sessions.find((request.view_args or {}).get("session_id", ""))
-            return None if session is None else (ActorKind.OPERATOR, "ops", session.workspace_id)
-        case Guard.LINK:
-            session = services.links.find((request.view_args or {}).get("token", ""))
-            return None if session is None else (ActorKind.LINK, session.id, session.workspace_id)
-        case _:
-            return None
+    guard, ids = GUARDS.get(request.endpoint or ""), request.view_args or {}
+    if guard is None or guard in _NO_ACTOR:
+        return None
+    if guard is Guard.WORKSPACE:
+        return ActorKind.KEY, g.api_key.prefix, g.workspace.id
+    if guard is Guard.OPERATOR:
+        return ActorKind.OPERATOR, OPS, _workspace_concerned(services, ids)
+    session = services.links.find(ids.get("token", ""))
+    return None if session is None else (ActorKind.LINK, session.id, session.workspace_id)
 
 
-def _begin(audit: AuditLog, kind: ActorKind, actor: str, workspace_id: str) -> None:
-    entry = g.audit_entry = _entry(audit, kind, actor, workspace_id)
+def _workspace_concerned(services: CoreServices, ids: Mapping[str, str]) -> str | None:
+    """Whose session or delivery a button is about."""
+    session_id, delivery_id = ids.get("session_id", ""), ids.get("delivery_id", "")
+    if is_id(session_id):
+        session = services.registry.sessions.find(session_id)
+        return None if session is None else session.workspace_id
+    if is_delivery_id(delivery_id):
+        return services.deliveries.workspace_of(delivery_id)
+    return None
+
+
+def _begin(
+    services: CoreServices, kind: ActorKind, actor: str, workspace_id: str | None, action: str | None = None
+) -> None:
+    audit = services.audit
+    entry = g.audit_entry = _entry(services, kind, actor, workspace_id, action)
     audit_deed.begin(
         Deed(write=lambda subjects: audit.write(replace(entry, subjects=subjects)), subjects=_subjects(entry))
     )
 
 
-def _entry(audit: AuditLog, kind: ActorKind, actor: str, workspace_id: str) -> AuditEntry:
-    return audit.entry(
+def _entry(
+    services: CoreServices, kind: ActorKind, actor: str, workspace_id: str | None, action: str | None = None
+) -> AuditEntry:
+    return services.audit.entry(
         kind,
         actor,
-        request.endpoint or "",
+        action or request.endpoint or "",
         workspace_id=workspace_id,
         request_id=g.get("request_id"),
-        address=mask_address(request.remote_addr),
+        address=mask_address(services.addresses.address_in(request.environ)),
     )
 
 
@@ -104,12 +139,19 @@ def _finish(audit: AuditLog, entry: AuditEntry, deed: Deed, response: Response) 
         audit.correct(entry.id, outcome, code)
 
 
-def _write_denied(audit: AuditLog, response: Response) -> None:
+def _write_denied(services: CoreServices, response: Response) -> None:
     """A key that was known and not let in: it lacks the scope."""
     if response.status_code == 403 and "api_key" in g and _is_of_interest():
-        entry = _entry(audit, ActorKind.KEY, g.api_key.prefix, g.workspace.id)
+        entry = _entry(services, ActorKind.KEY, g.api_key.prefix, g.workspace.id)
         outcome, code = _outcome(response)
-        audit.write(replace(entry, subjects=_subjects(entry), outcome=outcome, code=code))
+        services.audit.write(replace(entry, subjects=_subjects(entry), outcome=outcome, code=code))
+
+
+def _write_login(services: CoreServices, response: Response) -> None:
+    """Somebody who knew OPS_TOKEN. Who did not is counted by the limits, and logged."""
+    guard = GUARDS.get(request.endpoint or "")
+    if guard is Guard.OPERATOR_LOGIN and response.status_code == _SEE_OTHER:
+        services.audit.write(_entry(services, ActorKind.OPERATOR, OPS, None))
 
 
 def _outcome(response: Response) -> tuple[AuditOutcome, str | None]:

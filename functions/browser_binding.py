@@ -10,6 +10,7 @@ import base64
 import hashlib
 import hmac
 import secrets
+from collections.abc import Callable
 from datetime import timedelta
 
 from storage.registry import Registry
@@ -25,15 +26,24 @@ _NONCE_BYTES = 16
 class BrowserBinding:
     """Makes and checks the cookie. The registry holds its SHA-256, as with the tokens of links."""
 
-    def __init__(self, registry: Registry, *, secret_key: str) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        *,
+        secret_key: str,
+        on_binding: Callable[[Session], None] = lambda _: None,
+    ) -> None:
+        """`on_binding` is called before a link is given to a browser."""
         self._registry = registry
         self._secret_key = secret_key.encode()
+        self._on_binding = on_binding
 
     def admits(self, session: Session, cookie: str | None) -> bool:
         """Whether this browser may use the link; binds it when it has come back and nobody else has."""
         if session.link_browser_sha256 is None:
             if cookie is None or not self.made_here(session, cookie):
                 return True  # a browser that opens it now, or one that keeps no cookies
+            self._on_binding(session)
             session = self._registry.links.bind(session, _hash(cookie))
         if cookie is None or session.link_browser_sha256 is None:
             return False

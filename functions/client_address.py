@@ -7,7 +7,7 @@ from its end: each trusted proxy adds who it was called by, and the first that i
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -18,7 +18,7 @@ _IPV6_SITE = 64
 
 
 class ClientAddress:
-    """Finds the client, for rate limits."""
+    """Finds the client, for rate limits and for the audit log."""
 
     def __init__(self, trusted: Sequence[Network]) -> None:
         self._trusted = tuple(trusted)
@@ -26,6 +26,15 @@ class ClientAddress:
     def of(self, peer: str | None, forwarded_for: str | None) -> str:
         """The address that limits are counted for: an IPv4 address, or the /64 of an IPv6 one."""
         return site_of(self._client(peer or "", forwarded_for))
+
+    def site_in(self, environ: Mapping[str, object]) -> str:
+        """The same, of a request in WSGI's words."""
+        return site_of(self.address_in(environ))
+
+    def address_in(self, environ: Mapping[str, object]) -> str:
+        """The whole address; empty for a socket of this machine."""
+        peer, hops = environ.get("REMOTE_ADDR"), environ.get("HTTP_X_FORWARDED_FOR")
+        return self._client(peer if isinstance(peer, str) else "", hops if isinstance(hops, str) else None)
 
     def _client(self, peer: str, forwarded_for: str | None) -> str:
         if not self._trusted or forwarded_for is None or not _in(peer, self._trusted):

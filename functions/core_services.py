@@ -41,6 +41,8 @@ class CoreServices:
     """`get(workspace_id) -> Workspace` (name, look, who may frame its pages); `keys`."""
     registry: Registry
     """Reads sessions; applies events."""
+    addresses: ClientAddress
+    """Who asks, behind proxies or not."""
     limits: Limits
     links: Links
     """`find(token) -> Session | None`, `expired(session) -> bool`, `url(session) -> str`."""
@@ -69,15 +71,15 @@ def make_core(
     deliveries = Deliveries(database, clock, on_owed)
     registry = Registry(database, clock, deliveries)
     nodes = Nodes(database, clock)
+    addresses = ClientAddress(config.trusted_proxies)
     return CoreServices(
         config=config,
         clock=clock,
         database=database,
         workspaces=Workspaces(database, clock),
         registry=registry,
-        limits=Limits(
-            _limit_state(config, database), config.limits, ClientAddress(config.trusted_proxies), clock
-        ),
+        addresses=addresses,
+        limits=Limits(_limit_state(config, database), config.limits, addresses, clock),
         links=Links(
             registry.sessions,
             clock,

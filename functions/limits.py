@@ -63,10 +63,7 @@ class Limits:
 
     def client(self, environ: Mapping[str, object]) -> str:
         """Who asks, by address; from a WSGI environment."""
-        peer, hops = environ.get("REMOTE_ADDR"), environ.get("HTTP_X_FORWARDED_FOR")
-        return self._addresses.of(
-            peer if isinstance(peer, str) else None, hops if isinstance(hops, str) else None
-        )
+        return self._addresses.site_in(environ)
 
     def take(self, policy: RatePolicy, who: str) -> Decision | None:
         """Take one; None where there is no limit."""

@@ -6,7 +6,6 @@ Rule: numbers are masked, and no button destroys: they start, wake, put to sleep
 from __future__ import annotations
 
 import logging
-import re
 import secrets
 from collections.abc import Callable
 from datetime import timedelta
@@ -23,6 +22,7 @@ from functions.problems import Problem
 from functions.services import Services
 from storage.ages import age_text
 from storage.clock import from_wire, to_wire
+from storage.deliveries import is_delivery_id
 from storage.errors import Conflict, LinkpoolError, NotFound
 from storage.ids import is_id
 from storage.logs import mask_phone
@@ -37,7 +37,6 @@ OVER = timedelta(hours=6)
 REFRESH_SECONDS = 30
 TEMPLATE_FOLDER = Path(__file__).parent.parent / "templates"
 TEMPLATE = "ops.html"
-DELIVERY = re.compile(r"msg_[0-9A-Z]{26}")
 _STARTABLE = frozenset({SessionStatus.FAILED, SessionStatus.EXPIRED, SessionStatus.LOGGED_OUT})
 
 
@@ -175,8 +174,8 @@ class _Routes:
 
     def retry(self, delivery_id: str) -> BaseResponse:
         workspace_id = None
-        if DELIVERY.fullmatch(delivery_id):
-            workspace_id = self._services.operations.delivery_workspace(delivery_id)
+        if is_delivery_id(delivery_id):
+            workspace_id = self._services.deliveries.workspace_of(delivery_id)
         if workspace_id is None:
             raise Problem(404, "not_found", "there is no such delivery")
         log.info("operator_action", extra={"delivery_id": delivery_id, "action": "retry"})

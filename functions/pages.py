@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, request, url_for
 
+from functions.audit_trail import tell_of_binding
 from functions.browser_binding import COOKIE, COOKIE_LIFE, BrowserBinding
 from functions.core_services import CoreServices
 from functions.embedding import allow_embedding, embed_facts, remember_link
@@ -80,7 +81,11 @@ class _Routes:
         self._services = services
         self._asked_of = sessions
         self._pace = PollPace(services.clock)
-        self._binding = BrowserBinding(services.registry, secret_key=services.config.secret_key)
+        self._binding = BrowserBinding(
+            services.registry,
+            secret_key=services.config.secret_key,
+            on_binding=lambda session: tell_of_binding(services, session),
+        )
 
     def page(self, token: str) -> Response:
         visitor = visitor_of(request.method, request.headers)

@@ -124,14 +124,12 @@ class AuditLog:
         **more: Any,
     ) -> AuditEntry:
         """A line about this moment, not written yet."""
-        now = self._clock.now()
-        return AuditEntry(
-            id=new_id(now),
-            at=now,
+        return entry_at(
+            self._clock.now(),
+            actor_kind,
+            actor,
+            action,
             workspace_id=workspace_id,
-            actor_kind=actor_kind,
-            actor=actor,
-            action=action,
             subjects=subjects or {},
             **more,
         )
@@ -193,6 +191,11 @@ class AuditLog:
             if len(rows) < _EXPORT_BATCH:
                 return
             after = rows[-1]["id"]
+
+
+def entry_at(now: datetime, actor_kind: ActorKind, actor: str, action: str, **more: Any) -> AuditEntry:
+    """A line about a moment."""
+    return AuditEntry(id=new_id(now), at=now, actor_kind=actor_kind, actor=actor, action=action, **more)
 
 
 def mask_address(address: str | None) -> str | None:

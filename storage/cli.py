@@ -230,8 +230,9 @@ def add_endpoint(workspace_id: str, url: str) -> None:
 @click.argument("endpoint_id")
 def enable_endpoint(endpoint_id: str) -> None:
     """Send to an endpoint again that had answered 410 Gone."""
-    with open_registry() as database:
-        Endpoints(database, SystemClock()).enable(endpoint_id)
+    with open_registry() as database, database.transaction():
+        workspace_id = Endpoints(database, SystemClock()).enable(endpoint_id)
+        operator_did(database, "webhooks.enable", workspace_id, endpoint_id=endpoint_id)
     click.echo(f"enabled {endpoint_id}")
 
 

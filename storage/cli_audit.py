@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 import os
 import pwd
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 import click
 
-from storage.audit import ActorKind, AuditLog
+from storage.audit import ActorKind, AuditEntry, AuditLog, entry_at
 from storage.cli_registry import open_registry
 from storage.clock import SystemClock, from_wire, to_wire
 from storage.database import Database
@@ -20,9 +21,13 @@ from storage.database import Database
 
 def operator_did(database: Database, action: str, workspace_id: str | None, **subjects: str) -> None:
     """Write down what this command does; inside the transaction that does it."""
-    audit = AuditLog(database, SystemClock())
-    audit.write(
-        audit.entry(ActorKind.OPERATOR, _user(), action, workspace_id=workspace_id, subjects=subjects)
+    AuditLog(database, SystemClock()).write(operators_entry(action, workspace_id, subjects))
+
+
+def operators_entry(action: str, workspace_id: str | None, subjects: Mapping[str, str]) -> AuditEntry:
+    """A line about this command, not written yet."""
+    return entry_at(
+        SystemClock().now(), ActorKind.OPERATOR, _user(), action, workspace_id=workspace_id, subjects=subjects
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import asdict
 
 import click
 
+from storage.cli_audit import operator_did
 from storage.cli_output import as_json
 from storage.cli_registry import open_registry
 from storage.clock import SystemClock
@@ -38,10 +39,15 @@ def erase_workspace(workspace_id: str, dry_run: bool, wait: float, yes: bool, as
             return
         if not yes:
             click.confirm("Erase all of it for good?", abort=True, err=True)
+        with database.transaction():
+            operator_did(database, "workspace.erase", workspace_id)
         erasure.begin(workspace_id)
         deadline = clock.monotonic() + wait
         while not (erased := erasure.finish(workspace_id)) and clock.monotonic() < deadline:
             time.sleep(LOOK_EVERY_SECONDS)
+        if erased:
+            with database.transaction():
+                operator_did(database, "workspace.erased", workspace_id)
         if as_json:
             click.echo(json.dumps({"workspace_id": workspace_id, "erased": erased}))
         if not erased:

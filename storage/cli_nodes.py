@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from storage.cli_audit import operator_did
 from storage.cli_output import as_json, print_rows
 from storage.cli_registry import open_registry
 from storage.clock import SystemClock, to_wire
@@ -57,9 +58,10 @@ def _node(one: Node) -> dict[str, Any]:
     }
 
 
-def _mark(node_id: str, said: str, **flags: bool) -> None:
-    with open_registry() as database:
+def _mark(action: str, node_id: str, said: str, **flags: bool) -> None:
+    with open_registry() as database, database.transaction():
         Nodes(database, SystemClock()).mark(node_id, **flags)
+        operator_did(database, f"nodes.{action}", None, node_id=node_id)
     click.echo(f"{node_id}: {said}")
 
 
@@ -67,21 +69,27 @@ def _mark(node_id: str, said: str, **flags: bool) -> None:
 @click.argument("node_id")
 def cordon(node_id: str) -> None:
     """Give it no new sessions; those that it has stay."""
-    _mark(node_id, "gets no new sessions", cordoned=True)
+    _mark("cordon", node_id, "gets no new sessions", cordoned=True)
 
 
 @nodes.command("uncordon")
 @click.argument("node_id")
 def uncordon(node_id: str) -> None:
     """Undo cordon and drain."""
-    _mark(node_id, "gets sessions again", cordoned=False, drained=False)
+    _mark("uncordon", node_id, "gets sessions again", cordoned=False, drained=False)
 
 
 @nodes.command("drain")
 @click.argument("node_id")
 def drain(node_id: str) -> None:
     """Let it hand its sessions to other nodes, one by one: each is saved, closed, and opened there."""
-    _mark(node_id, "hands its sessions over; see `nodes list` until it has none", cordoned=True, drained=True)
+    _mark(
+        "drain",
+        node_id,
+        "hands its sessions over; see `nodes list` until it has none",
+        cordoned=True,
+        drained=True,
+    )
 
 
 @nodes.command("lost")
@@ -95,7 +103,7 @@ def lost(node_id: str, yes: bool) -> None:
     """
     if not yes:
         raise click.UsageError("say --yes when the machine is off; two browsers on one account harm it")
-    _mark(node_id, "is given up; the next heartbeat of another node takes its sessions", lost=True)
+    _mark("lost", node_id, "is given up; the next heartbeat of another node takes its sessions", lost=True)
 
 
 @click.command("move")
@@ -104,8 +112,9 @@ def lost(node_id: str, yes: bool) -> None:
 @as_json
 def move_session(session_id: str, node_id: str, as_json: bool) -> None:
     """Let a session go to another node: it is saved and closed by its own, and opened there."""
-    with open_registry() as database:
+    with open_registry() as database, database.transaction():
         clock = SystemClock()
         Nodes(database, clock).get(node_id)
         moved = Registry(database, clock, Deliveries(database, clock)).placements.want_on(session_id, node_id)
+        operator_did(database, "sessions.move", moved.workspace_id, session_id=session_id, node_id=node_id)
     print_rows([{"id": moved.id, "node_id": moved.node_id, "moving_to": moved.moving_to}], as_json)

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from storage.ages import age_text
+from storage.cli_audit import operator_did
 from storage.cli_output import as_json, bar, print_json, print_rows
 from storage.cli_registry import open_registry, registry_exists
 from storage.cli_vault import newest_of, open_vault
@@ -44,8 +45,10 @@ def rebuild_registry(dry_run: bool, skip_unreadable: bool, as_json: bool) -> Non
         )
     made: list[Workspace] = []
     if not dry_run:
-        with open_registry() as database:
+        with open_registry() as database, database.transaction():
             made = rebuild(database, clock, planned)
+            counts = {"workspaces": str(len(planned.workspaces)), "sessions": str(len(planned.sessions))}
+            operator_did(database, "registry.rebuild", None, **counts)
     if as_json:
         print_json(_exact(planned, made, unreadable, dry_run=dry_run))
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from storage.cli_audit import operator_did
 from storage.cli_output import as_json, print_rows
 from storage.cli_registry import registry_url
 from storage.database import check_database_url, is_postgres, open_database, sqlite_path
@@ -43,6 +44,8 @@ def copy(target_url: str, as_json: bool) -> None:
     source, target = SqliteDatabase(source_url), PostgresDatabase(target_url, connections=CONNECTIONS)
     try:
         copied = copy_registry(source, target, lambda table: click.echo(f"copied {table}", err=True))
+        rows = sum(one.rows for one in copied)
+        operator_did(target, "registry.copy", None, rows=str(rows))
     finally:
         source.close()
         target.close()
@@ -58,6 +61,8 @@ def migrate(as_json: bool) -> None:
     database = open_database(registry_url())
     try:
         applied = database.migrate()
+        if applied:
+            operator_did(database, "registry.migrate", None, migrations=str(len(applied)), last=applied[-1])
     finally:
         database.close()
     print_rows([{"migration": name, "applied": True} for name in applied], as_json)

@@ -9,12 +9,14 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import click
 
 from storage.ages import age_text
+from storage.cli_deeds import written_down
 from storage.cli_output import as_json, bar, print_fields, print_json, size_text
 from storage.cli_snapshot_rows import exact
 from storage.cli_vault import chosen, data_dir, open_vault, session_argument
@@ -51,7 +53,8 @@ def restore(
     vault = open_vault().session(session_id)
     snapshot = chosen(vault, session_id, snapshot_id)
     aside: Path | None = None
-    with bar("checking" if dry_run else "restoring", snapshot.size_bytes, hidden=as_json) as done:
+    deed = nullcontext() if dry_run else _about("snapshots.restore", snapshot)
+    with deed, bar("checking" if dry_run else "restoring", snapshot.size_bytes, hidden=as_json) as done:
         if dry_run:
             vault.verify(snapshot.id, progress=done)
             aside = target if in_place and target.exists() else None
@@ -64,6 +67,11 @@ def restore(
         print_json({**exact(snapshot), "target": str(target), "dry_run": dry_run, "moved_aside": moved})
         return
     _say_restored(snapshot, target, aside, dry_run=dry_run)
+
+
+def _about(action: str, snapshot: Snapshot) -> AbstractContextManager[None]:
+    about = snapshot.about
+    return written_down(action, about.workspace_id, session_id=about.session_id, snapshot_id=snapshot.id)
 
 
 def _say_restored(snapshot: Snapshot, target: Path, aside: Path | None, *, dry_run: bool) -> None:
@@ -92,7 +100,7 @@ def drill(session_id: str, snapshot_id: str | None, as_json: bool) -> None:
     vault = open_vault().session(session_id)
     snapshot = chosen(vault, session_id, snapshot_id)
     parent = Path(os.environ["TMPDIR"]) if os.environ.get("TMPDIR") else data_dir() / "tmp"
-    with drill_ground(parent) as ground:
+    with _about("snapshots.drill", snapshot), drill_ground(parent) as ground:
         with bar("restoring", snapshot.size_bytes, hidden=as_json) as done:
             vault.restore(snapshot.id, ground / "profile", progress=done)
         said = look_into(ground / "profile", {**os.environ, "DATA_DIR": str(data_dir())})

@@ -7,10 +7,12 @@ nothing about snapshots. Exit code 1: something is bad. 2: we could not look, an
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 from typing import Any
 
 import click
 
+from storage.cli_deeds import written_down
 from storage.cli_output import as_json, bar, print_fields, print_json, print_rows, size_text
 from storage.cli_rebuild import rebuild_registry
 from storage.cli_restore import drill, restore
@@ -168,7 +170,10 @@ def prune(session_id: str | None, every: bool, keep: int, dry_run: bool, as_json
             try:
                 newest = newest_of(vault)
                 row["session"] = row["session"] if newest is None else newest.about.session_id
-                pruned = vault.prune(keep=keep, dry_run=dry_run)
+                workspace_id = None if newest is None else newest.about.workspace_id
+                about = written_down("snapshots.prune", workspace_id, session_id=row["session"])
+                with nullcontext() if dry_run else about:
+                    pruned = vault.prune(keep=keep, dry_run=dry_run)
             except DAMAGE as error:
                 rows.append({**row, "problem": str(error)})
             else:

@@ -21,7 +21,7 @@ from storage.database import Database
 from storage.endpoints import Endpoints
 from storage.errors import NotFound
 from storage.events import EventType, NodeEvent
-from storage.ids import new_id
+from storage.ids import is_id, new_id
 from storage.public_events import public_data
 from storage.sessions import Session
 
@@ -33,6 +33,13 @@ SLOW_TURNS = 2
 """To one that is slow, failing, or new: a second session need not wait for the first, and no more is lost."""
 
 GONE = "the receiver answered 410 Gone"
+
+_ID_BEGINS = "msg_"
+
+
+def is_delivery_id(text: str) -> bool:
+    """Whether this can be the id of a delivery at all."""
+    return text.startswith(_ID_BEGINS) and is_id(text.removeprefix(_ID_BEGINS))
 
 
 class DeliveryStatus(StrEnum):
@@ -134,7 +141,7 @@ class Deliveries:
         for endpoint in endpoints:
             self._database.run(
                 "insert_delivery",
-                id=f"msg_{new_id(now)}",
+                id=f"{_ID_BEGINS}{new_id(now)}",
                 endpoint_id=endpoint["id"],
                 workspace_id=session.workspace_id,
                 session_id=session.id,
@@ -272,6 +279,11 @@ class Deliveries:
             limit=limit,
         )
         return [Delivery.from_row(row) for row in rows]
+
+    def workspace_of(self, delivery_id: str) -> str | None:
+        """Whose it is."""
+        row = self._database.one("workspace_of_delivery", id=delivery_id)
+        return None if row is None else str(row["workspace_id"])
 
     def show(self, workspace_id: str, delivery_id: str) -> tuple[Delivery, list[Attempt]]:
         """One delivery with its attempts. Raises NotFound."""

@@ -159,12 +159,17 @@ class Endpoints:
                 self._database.run("save_circuit", id=endpoint_id, **Circuit().to_row())
             return self.get(workspace_id, endpoint_id)
 
-    def enable(self, endpoint_id: str) -> None:
-        """Send there again, with a closed circuit: somebody knows that it works. Raises NotFound."""
+    def enable(self, endpoint_id: str) -> str:
+        """Send there again, with a closed circuit: somebody knows that it works. Gives whose it is.
+
+        Raises NotFound.
+        """
         with self._database.transaction():
-            if not self._database.run("enable_endpoint", id=endpoint_id):
+            row = self._database.one("enable_endpoint", id=endpoint_id)
+            if row is None:
                 raise NotFound(f"there is no endpoint {endpoint_id}")
             self._database.run("save_circuit", id=endpoint_id, **Circuit().to_row())
+            return str(row["workspace_id"])
 
     def disable(self, endpoint_id: str, reason: str) -> None:
         """Owe it nothing more. Disabling it twice keeps the first reason."""

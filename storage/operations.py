@@ -72,11 +72,6 @@ class Operations:
         """Linked sessions without a snapshot, then those with the oldest."""
         return self._database.all("oldest_snapshots", limit=ROWS)
 
-    def delivery_workspace(self, delivery_id: str) -> str | None:
-        """Whose it is."""
-        row = self._database.one("workspace_of_delivery", id=delivery_id)
-        return None if row is None else str(row["workspace_id"])
-
     def now(self) -> str:
         """For the page's foot."""
         return to_wire(self._clock.now())

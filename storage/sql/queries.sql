@@ -526,7 +526,8 @@ UPDATE endpoints SET disabled_at = :now, disabled_reason = :reason WHERE id = :i
 
 -- name: enable_endpoint
 -- Somebody knows that the receiver is back.
-UPDATE endpoints SET disabled_at = NULL, disabled_reason = NULL WHERE id = :id AND deleted_at IS NULL;
+UPDATE endpoints SET disabled_at = NULL, disabled_reason = NULL WHERE id = :id AND deleted_at IS NULL
+RETURNING workspace_id;
 
 -- name: delete_endpoint
 -- Its line stays for the log; its headers are secrets and go.

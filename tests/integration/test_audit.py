@@ -53,6 +53,19 @@ def test_a_line_says_who_what_when_whence_and_what_came_of_it(backend: Backend, 
     }
 
 
+@pytest.mark.parametrize(
+    ("trusted", "network"), [("", "10.1.2.0/24"), ("10.0.0.0/8", "198.51.100.0/24")], ids=["none", "trusted"]
+)
+def test_behind_proxies_the_network_is_that_of_the_client(tmp_path: Path, trusted: str, network: str) -> None:
+    functions = LocalFunctions(tmp_path, TRUSTED_PROXIES=trusted)
+    backend = functions.workspace()
+    headers = {"X-Forwarded-For": "192.0.2.9, 198.51.100.77"}
+    backend.post("/api/sessions", json={}, headers=headers, environ_base={"REMOTE_ADDR": "10.1.2.3"})
+    (line,) = log_of(backend)
+    assert line["address"] == network
+    functions.close()
+
+
 def test_what_was_refused_or_failed_is_told_as_well(backend: Backend, pool: FakePool) -> None:
     session_id = backend.create()["id"]
     backend.post("/api/sessions", json={"start": "yes"})
