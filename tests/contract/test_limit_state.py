@@ -1,8 +1,9 @@
-"""What every place that counts requests does alike: the file of one machine, and the rows of the registry."""
+"""What all that count requests do alike: the file of one machine, and the rows of both registries."""
 
 import multiprocessing
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,28 +16,43 @@ from storage.limit_rows import LimitRows
 
 NOW = 1_800_000_000.0
 TEN = RatePolicy(name="ten", quota=10)
-Open = Callable[[Path], LimitState]
+Open = Callable[[], LimitState]
 
 
-def in_file(directory: Path) -> LimitState:
-    return LimitTable(directory / "limits")
+def in_file(path: str) -> LimitState:
+    return LimitTable(Path(path))
 
 
-def in_registry(directory: Path) -> LimitState:
-    database = open_database(f"sqlite:///{directory}/registry.db")
-    database.migrate()
-    return RegistryLimits(LimitRows(database))
+class OwnRegistry(RegistryLimits):
+    """On a registry that nobody else has open here."""
+
+    def __init__(self, url: str) -> None:
+        self._database = open_database(url)
+        self._database.migrate()
+        super().__init__(LimitRows(self._database))
+
+    def close(self) -> None:
+        super().close()
+        self._database.close()
 
 
-@pytest.fixture(params=[in_file, in_registry], ids=["file", "registry"])
-def open_state(request: pytest.FixtureRequest) -> Open:
-    opener: Open = request.param
-    return opener
+def in_registry(url: str) -> LimitState:
+    return OwnRegistry(url)
+
+
+@pytest.fixture(params=["file", "sqlite", "postgres"])
+def open_state(request: pytest.FixtureRequest, tmp_path: Path) -> Open:
+    """Also for another process to call."""
+    if request.param == "file":
+        return partial(in_file, str(tmp_path / "limits"))
+    if request.param == "sqlite":
+        return partial(in_registry, f"sqlite:///{tmp_path}/registry.db")
+    return partial(in_registry, request.getfixturevalue("postgres_url"))
 
 
 @pytest.fixture
-def state(tmp_path: Path, open_state: Open) -> Iterator[LimitState]:
-    opened = open_state(tmp_path)
+def state(open_state: Open) -> Iterator[LimitState]:
+    opened = open_state()
     yield opened
     opened.close()
 
@@ -97,18 +113,18 @@ def test_threads_share_a_quota(state: LimitState) -> None:
         assert sum(threads.map(lambda _: allowed(state, 10), range(8))) == 10
 
 
-def _in_process(open_state: Open, directory: Path) -> int:
-    state = open_state(directory)
+def _in_process(open_state: Open) -> int:
+    state = open_state()
     try:
         return allowed(state, 10)
     finally:
         state.close()
 
 
-def test_processes_share_a_quota(tmp_path: Path, open_state: Open) -> None:
-    open_state(tmp_path).close()
+def test_processes_share_a_quota(open_state: Open) -> None:
+    open_state().close()
     with multiprocessing.get_context("spawn").Pool(3) as processes:
-        assert sum(processes.starmap(_in_process, [(open_state, tmp_path)] * 6)) == 10
+        assert sum(processes.map(_in_process, [open_state] * 6)) == 10
 
 
 def test_the_file_does_not_grow_and_forgets_who_is_nearest_to_being_whole(tmp_path: Path) -> None:
@@ -146,8 +162,8 @@ def test_a_new_file_harms_nobody_who_has_the_old_one_mapped(tmp_path: Path) -> N
     new.close()
 
 
-def test_rows_of_who_is_whole_again_are_removed(tmp_path: Path) -> None:
-    database = open_database(f"sqlite:///{tmp_path}/registry.db")
+def test_rows_of_who_is_whole_again_are_removed(registry_url: str) -> None:
+    database = open_database(registry_url)
     database.migrate()
     rows = LimitRows(database)
     rows.take("a", now=NOW, interval=6, window=60)

@@ -3,26 +3,38 @@
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from werkzeug.test import TestResponse
 
 from deploy.settings import ROOT
-from storage.database import Database
+from storage.clock import SystemClock
+from storage.database import Database, open_database
 from storage.errors import NotFound
 from storage.events import EventType
 from storage.quotas import Quotas, QuotaTable
+from storage.workspaces import Workspaces
 from tests.fakes import fixtures
 from tests.fakes.functions import Backend, LocalFunctions
 from tests.fakes.pool import FakePool
+from tests.fakes.processes import Gunicorn
 
-functions = fixtures.functions
 backend = fixtures.backend
 idle_pool = fixtures.idle_pool
 pool = fixtures.pool
+
+
+@pytest.fixture
+def functions(tmp_path: Path, registry_url: str) -> Iterator[LocalFunctions]:
+    """On each kind of database."""
+    local = LocalFunctions(tmp_path, DATABASE_URL=registry_url)
+    yield local
+    local.close()
 
 
 def allow(backend: Backend, **quotas: int) -> None:
@@ -125,6 +137,30 @@ def test_of_many_at_once_as_many_pass_as_there_are_places(backend: Backend) -> N
     with ThreadPoolExecutor(8) as threads:
         answers = list(threads.map(attempt, range(16)))
     assert sorted(answers) == [201] * 5 + [403] * 11
+
+
+def test_two_machines_give_no_more_places_than_there_are(tmp_path: Path, postgres_url: str) -> None:
+    """Each of two workers: the place is taken under the lock of the registry's row."""
+    more = {"GUNICORN_CMD_ARGS": "--workers=2", "DATABASE_URL": postgres_url}
+    places = [tmp_path / name for name in ("one", "two")]
+    for place in places:
+        place.mkdir()
+    with Gunicorn(places[0], **more) as one, Gunicorn(places[1], **more) as two:
+        database = open_database(postgres_url)
+        made = Workspaces(database, SystemClock()).create("Toko")
+        QuotaTable(database).set(made.workspace.id, Quotas(max_sessions=9))
+        database.close()
+
+        def attempt(number: int) -> int:
+            url = (one, two)[number % 2].url
+            headers = {"Authorization": f"Bearer {made.api_key}"}
+            return requests.post(
+                f"{url}/api/sessions", json={"start": False}, headers=headers, timeout=30
+            ).status_code
+
+        with ThreadPoolExecutor(12) as threads:
+            answers = list(threads.map(attempt, range(40)))
+    assert sorted(answers) == [201] * 9 + [403] * 31
 
 
 def cli(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
