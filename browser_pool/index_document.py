@@ -32,8 +32,9 @@ KEPT_HEADERS = frozenset(
 )
 """What changes how the page runs. Not cookies, which belong to somebody, nor anything about transport."""
 _HTML = re.compile(
-    rb"^(\xef\xbb\xbf)?\s*(<!--.*?-->\s*)*<(!doctype html|html|head)\b", re.IGNORECASE | re.DOTALL
+    rb"(\xef\xbb\xbf)?\s*+(?:(?><!--.*?-->)\s*+)*+<(!doctype html|html|head)\b", re.IGNORECASE | re.DOTALL
 )
+"""Nothing is tried twice: 22 comments before no tag held the whole pool for 4 s, 40 would have for days."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -58,6 +58,20 @@ def _heartbeat() -> bytes:
     return json.dumps(beat).encode()
 
 
+def _gateway_event() -> dict[str, Any]:
+    http = {"method": "POST", "path": "/api/sessions", "protocol": "HTTP/1.1", "sourceIp": "203.0.113.7"}
+    return {
+        "version": "2.0",
+        "rawPath": "/prod/api/sessions",
+        "rawQueryString": "limit=1",
+        "cookies": ["a=b"],
+        "headers": {"authorization": "Bearer lp_a_b", "content-type": "application/json"},
+        "body": "e30=",
+        "isBase64Encoded": True,
+        "requestContext": {"stage": "prod", "http": http},
+    }
+
+
 def seeds() -> dict[str, list[bytes]]:
     """Target to honest inputs."""
     shown = {"ref": "2@" + "x" * 200, "expires_at": _MOMENT, "qr_generation_ms": 40, "launch_ms": 3.5}
@@ -99,4 +113,24 @@ def seeds() -> dict[str, list[bytes]]:
         "wrapped_key": [key],
         "sealed": [SEALING.seal(Kind.PIECE, "another", b"x" * 100)],
         "sealed_by_another_version": [b"x" * 100, b"(\xb5/\xfd" + bytes(40)],
+        "index_document": [
+            b"\xef\xbb\xbf<!-- a -->\n<!-- b --><!DOCTYPE html><script>1</script>",
+            b"2.3000.1",
+        ],
+        "request_bytes": [
+            b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+            b"POST / HTTP/1.1\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n{}",
+            b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n2;a=b\r\n{}\r\n0\r\nT: x\r\n\r\n",
+        ],
+        "forwarded_for": [
+            b"198.51.100.7, [2001:db8::1]:443, 10.0.0.2:80",
+            b"::ffff:203.0.113.7%eth0,unknown",
+        ],
+        "gateway_event": [json.dumps(_gateway_event()).encode()],
+        "page_settings": [
+            b"#0A7a55",
+            b"https://app.example.com:8443",
+            b"https://cdn.example.com/logo.png?v=1",
+        ],
+        "page_said": [b"Error at https://x.example/a?token=1: 2@abc/+= ABCD-1234 +62 812-3456-7890"],
     }

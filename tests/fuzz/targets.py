@@ -7,6 +7,7 @@ runs all of them shortly; `python -m tests.fuzz NAME SECONDS` runs one under ath
 from __future__ import annotations
 
 import io
+import ipaddress
 import json
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,16 +15,22 @@ from datetime import UTC, datetime
 
 import zstandard
 
+from browser_pool import index_document as index_documents
 from browser_pool.chat_list import parse_chats
 from browser_pool.errors import PageBroken
 from browser_pool.facts import MAX_REF_LENGTH, RefShown, parse_fact
 from browser_pool.journal import JournalEntry
+from browser_pool.scrub import LONGEST, scrubbed
 from functions import addresses, phone_numbers
 from functions.bodies import parse_json
+from functions.client_address import ClientAddress
+from functions.lambda_adapter import BadEvent, readable
 from functions.page_texts_en import ENGLISH
 from functions.phone_field import FieldWrong, read_phone
 from functions.problems import Problem
+from functions.request_shape import Arrived, RequestShape
 from storage.api_keys import split_key
+from storage.audit import mask_address
 from storage.clock import from_wire
 from storage.errors import BadMessage, InvalidPhone, Untrusted
 from storage.events import NodeEvent
@@ -38,6 +45,7 @@ from storage.node_signing import (
     TIMESTAMP_HEADER,
     verify,
 )
+from storage.page_settings import BadSetting, logo_origin, read_color, read_logo, read_origin
 from storage.sealing import PIECE_BYTES, Kind, Sealing, Unsealable
 from storage.snapshot_errors import SnapshotCorrupt, SnapshotNewer
 from storage.snapshot_head import parse_head
@@ -47,6 +55,7 @@ ID = "01JQZ3N8K2V5W7X9Y1B4C6D8EF"
 SECRET = "0123456789abcdef" * 4
 SEALING = Sealing(bytes(range(32)), "a" * 32)
 NONCE = bytes(12)
+PROXIES = [ipaddress.ip_network("10.0.0.0/8")]
 
 
 def _text(data: bytes) -> str:
@@ -207,6 +216,55 @@ def sealed_by_another_version(data: bytes) -> None:
             assert len(SEALING.open(Kind.PIECE, "n", whole)) <= PIECE_BYTES
 
 
+def index_document(data: bytes) -> None:
+    """What the site answers at its address, and what its page calls itself."""
+    index_documents.looks_like_html(data)
+    index_documents.looks_like_html(b"<!--" + data * 3)
+    assert "/" not in index_documents.version_name(_text(data))
+
+
+def request_bytes(data: bytes) -> None:
+    """A request as it comes off the wire, whole and in two pieces: both are told alike once all is there."""
+    whole = RequestShape().look(bytearray(data))
+    shape, received = RequestShape(), bytearray(data[: len(data) // 2])
+    first = shape.look(received)
+    if first in {Arrived.PART, Arrived.AWAITED}:
+        received += data[len(data) // 2 :]
+        assert shape.look(received) in {whole, Arrived.PART if whole is Arrived.AWAITED else whole}
+
+
+def forwarded_for(data: bytes) -> None:
+    """X-Forwarded-For behind a proxy that is trusted: an address comes of it, and never a name."""
+    hops = data.decode("latin-1")
+    client = ClientAddress(PROXIES).of("10.0.0.1", hops)
+    assert client == "local" or ipaddress.ip_network(client)
+    mask_address(ClientAddress(PROXIES).address_in({"REMOTE_ADDR": "10.0.0.1", "HTTP_X_FORWARDED_FOR": hops}))
+
+
+def gateway_event(data: bytes) -> None:
+    """What a Lambda is called with."""
+    with suppress(BadEvent):
+        event = readable(_json(data))
+        assert event["rawPath"].startswith("/")
+
+
+def page_settings(data: bytes) -> None:
+    """What a workspace says of its pages: it goes into policies that browsers obey."""
+    text = _text(data)
+    for read in (
+        read_color,
+        lambda one: read_origin(one, "x"),
+        lambda one: read_logo(one, [logo_origin(one)]),
+    ):
+        with suppress(BadSetting):
+            assert not set(read(text)) & set(" ;'\"\\\n\r")
+
+
+def page_said(data: bytes) -> None:
+    """A line of a page's console, on its way into a diagnosis."""
+    assert len(scrubbed(_text(data))) <= LONGEST
+
+
 TARGETS: dict[str, Callable[[bytes], None]] = {
     target.__name__: target
     for target in (
@@ -228,5 +286,11 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
         wrapped_key,
         sealed,
         sealed_by_another_version,
+        index_document,
+        request_bytes,
+        forwarded_for,
+        gateway_event,
+        page_settings,
+        page_said,
     )
 }

@@ -132,6 +132,8 @@ def test_a_reported_version_is_made_a_harmless_name(tmp_path: Path) -> None:
 
 def test_only_pages_count_and_only_their_headers_are_kept() -> None:
     assert looks_like_html(b"\xef\xbb\xbf\n<!-- a --><HTML><script>1</script>")
+    assert looks_like_html(b"<!----><!-- <html> -->\n<!-- -- --> <head><script>1</script>")
+    assert not looks_like_html(b"<!---->" * 500 + b"<script>")  # and says so before the pool stands still
     assert not looks_like_html(b'{"error": "<script"}')
     assert not looks_like_html(b"<!doctype html><p>moved")
     assert not looks_like_html(HTML + b" " * MAX_BYTES)
