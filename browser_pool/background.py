@@ -6,6 +6,9 @@ import asyncio
 import contextlib
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
+from typing import Any, TypeVar
+
+Found = TypeVar("Found")
 
 
 def run_beside(stack: AsyncExitStack, work: Coroutine[None, None, None], name: str) -> None:
@@ -13,7 +16,7 @@ def run_beside(stack: AsyncExitStack, work: Coroutine[None, None, None], name: s
     stack.push_async_callback(_cancel, asyncio.create_task(work, name=name))
 
 
-def begin(stack: AsyncExitStack, work: Coroutine[None, None, None], name: str) -> asyncio.Task[None]:
+def begin(stack: AsyncExitStack, work: Coroutine[Any, Any, Found], name: str) -> asyncio.Task[Found]:
     """The same for work that ends by itself: whoever awaits it hears of its failure."""
     task = asyncio.create_task(work, name=name)
     stack.push_async_callback(_end, task)
@@ -26,6 +29,6 @@ async def _cancel(task: asyncio.Task[None]) -> None:
         await task
 
 
-async def _end(task: asyncio.Task[None]) -> None:
+async def _end(task: asyncio.Task[Any]) -> None:
     task.cancel()
     await asyncio.wait([task])

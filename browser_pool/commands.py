@@ -1,19 +1,23 @@
-"""What an operator runs on a node's machine beside the node: `doctor` and `diagnosis`."""
+"""What an operator runs on a node's machine beside the node: `doctor`, `diagnosis` and `ports`."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
 import json
+import pwd
+import socket
+import sys
 import tarfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from browser_pool.config import PoolConfig
 from browser_pool.diagnosis import diagnoses
-from browser_pool.doctor import examine_site, print_problem, report, site_environ
+from browser_pool.doctor import examine_site, port_line, print_problem, report, site_environ
 from browser_pool.driver import Driver
 from browser_pool.examination import Examination
+from browser_pool.port_guard import KEPT_OUT, Guard, PortsSeen, Reach, look_at_ports, try_as
 from storage.errors import ConfigError
 
 
@@ -22,6 +26,8 @@ def run_command(arguments: list[str], environ: Mapping[str, str]) -> int:
     asked = _parser().parse_args(arguments)
     if asked.command == "doctor":
         return _doctor(asked.url, environ, as_json=asked.json)
+    if asked.command == "ports":
+        return _ports(asked.user, as_json=asked.json)
     data_dir = Path(environ.get("DATA_DIR") or "./data")
     if asked.session_id is None:
         return _list(data_dir, as_json=asked.json)
@@ -40,7 +46,11 @@ def _parser() -> argparse.ArgumentParser:
     diagnosis = commands.add_parser("diagnosis", help="what this node wrote down when sessions failed")
     diagnosis.add_argument("session_id", nargs="?", help="the newest of this session; without it, list all")
     diagnosis.add_argument("--out", type=Path, help="also write all of this session's to this .tar.gz")
-    for command in (doctor, diagnosis):
+    ports = commands.add_parser(
+        "ports", help="as root: try who else can reach a debugging port; exit code 1: another user can"
+    )
+    ports.add_argument("--user", help="the user of the pool, who has to be let in")
+    for command in (doctor, diagnosis, ports):
         command.add_argument("--json", action="store_true", help="print JSON")
     return parser
 
@@ -55,6 +65,30 @@ def _doctor(url: str | None, environ: Mapping[str, str], *, as_json: bool) -> in
         return report(asyncio.run(look()), as_json=as_json)
     except ConfigError as error:
         return print_problem(error)
+
+
+def _ports(user: str | None, *, as_json: bool) -> int:
+    """0: others are kept out. 1: they are not, or the pool's user is. 2: it could not be tried."""
+
+    async def look() -> tuple[PortsSeen, Reach]:
+        seen = await look_at_ports(None, Guard.REPORT)
+        if user is None:
+            return seen, Reach.OPEN
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            return seen, await try_as(pwd.getpwnam(user).pw_uid, listener.getsockname()[1])
+
+    try:
+        seen, ours = asyncio.run(look())
+    except (ConfigError, KeyError) as error:
+        return print_problem(error)
+    found = {"others": seen.others.value, "pool": ours.value}
+    print(json.dumps(found) if as_json else port_line(seen.to_json()).partition(";")[0])
+    if ours is Reach.CLOSED:
+        print(f"the pool's user {user} is kept out as well; name it in the packet filter", file=sys.stderr)
+        return 1
+    if Reach.UNKNOWN in {seen.others, ours}:
+        return 2
+    return 0 if seen.others in KEPT_OUT else 1
 
 
 def _list(data_dir: Path, *, as_json: bool) -> int:

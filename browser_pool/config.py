@@ -12,6 +12,7 @@ from pathlib import Path
 
 from browser_pool.index_document import NAME
 from browser_pool.memory_watch import MB, MemoryLimits, default_budget
+from browser_pool.port_guard import Guard
 from browser_pool.snapshotter import SnapshotTimes
 from storage.errors import ConfigError
 from storage.private_tls import PrivateTls
@@ -117,6 +118,9 @@ class PoolConfig:
     """Unprivileged uid for Chromium when the pool is root. In a range no distribution hands out."""
     chromium_sandbox: bool
     """Off only where the kernel forbids user namespaces; said loudly."""
+    debug_port_guard: Guard
+    """DEBUG_PORT_GUARD: what to do when other users of this machine can reach the browsers' debugging ports,
+    or when that is not known."""
 
     @property
     def pool_secret(self) -> str:
@@ -182,6 +186,9 @@ class PoolConfig:
             chromium_path=environ.get("CHROMIUM_PATH") or None,
             chromium_uid=reader.integer("CHROMIUM_UID", 60900, 1, 2**31),
             chromium_sandbox=reader.choice("CHROMIUM_SANDBOX", "on", ["on", "off"]) == "on",
+            debug_port_guard=Guard(
+                reader.choice("DEBUG_PORT_GUARD", Guard.REPORT.value, [choice.value for choice in Guard])
+            ),
         )
         if config.tls is not None and not config.pool_url.startswith("https://"):
             reader.problems.append(f"POOL_URL={config.pool_url!r} must start with https://: TLS_CERT is set")

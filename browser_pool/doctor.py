@@ -25,6 +25,7 @@ from browser_pool.confinement import find_confinement
 from browser_pool.driver import Driver
 from browser_pool.examination import Examination, Examiner
 from browser_pool.lookup_file import LookupFile
+from browser_pool.port_guard import FIX, Reach, look_at_ports
 from browser_pool.profile import Profile
 from browser_pool.slot_settings import SlotSettings
 from browser_pool.start_queue import Permit
@@ -41,6 +42,7 @@ async def examine_site(config: PoolConfig, driver: Driver) -> Examination:
     try:
         confinement = await find_confinement(directory, config.chromium_uid, sandbox=config.chromium_sandbox)
         user_agent = await read_user_agent(executable)
+        ports = await look_at_ports(confinement.uid, config.debug_port_guard)
         await driver.wait_started()
         async with ClientSession() as http:
             settings = SlotSettings(
@@ -55,7 +57,9 @@ async def examine_site(config: PoolConfig, driver: Driver) -> Examination:
             )
             within = config.load_timeout + config.first_qr_timeout
             examiner = Examiner(settings, driver, SystemClock(), within)
-            return await examiner.examine(Profile(directory, "doctor"), Permit(lambda: None))
+            seen = await examiner.examine(Profile(directory, "doctor"), Permit(lambda: None))
+            seen.debug_port = ports.to_json()
+            return seen
     finally:
         await asyncio.to_thread(shutil.rmtree, directory, ignore_errors=True)
 
@@ -82,6 +86,7 @@ def _lines(seen: Examination) -> list[str]:
         f"site      {seen.url}",
         f"version   {seen.web_version or 'not told by the page'}; Chromium {seen.chromium}",
         f"sandbox   {'on' if seen.sandbox else 'OFF: a page that breaks out owns this machine'}",
+        f"ports     {port_line(seen.debug_port)}",
         f"steps     {steps}",
         f"memory    {seen.pss_mb or '?'} MB",
     ]
@@ -95,6 +100,21 @@ def _lines(seen: Examination) -> list[str]:
         lines.append("next      docs/operate.md, 'WhatsApp changed its page'")
     lines.append("verdict   " + ("good" if seen.good else "not good"))
     return lines
+
+
+def port_line(seen: Mapping[str, str] | None) -> str:
+    """Who can reach a debugging port, for people."""
+    if seen is None:
+        return "not looked at"
+    others = {
+        Reach.CLOSED: "closed to other users of this machine",
+        Reach.ALONE: "nobody else is in this container",
+        Reach.TOLD: "closed to other users, says DEBUG_PORT_GUARD=outside",
+        Reach.OPEN: f"OPEN to every user of this machine: {FIX}",
+        Reach.UNKNOWN: f"not known who reaches them: {FIX}",
+    }[Reach(seen["others"])]
+    browsers = "closed" if seen["browsers"] == Reach.CLOSED else "open"
+    return f"{others}; {browsers} between browsers"
 
 
 def site_environ(environ: Mapping[str, str], url: str | None) -> dict[str, str]:

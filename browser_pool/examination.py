@@ -34,6 +34,8 @@ class Examination:
     url: str
     chromium: str
     sandbox: bool
+    debug_port: dict[str, str] | None = None
+    """Who can reach it; None when nobody looked."""
     web_version: str | None = None
     timings_ms: dict[str, int] = field(default_factory=dict)
     """launch, load and qr, each from the start."""

@@ -17,6 +17,7 @@ from browser_pool.chromium import find_executable
 from browser_pool.config import PoolConfig
 from browser_pool.confinement import Confinement, find_confinement
 from browser_pool.node_lock import node_lock
+from browser_pool.port_guard import PortsSeen, look_at_ports
 from browser_pool.sandbox_proof import prove_sandbox
 from browser_pool.user_agent import UserAgent, read_user_agent
 from storage.errors import ConfigError
@@ -34,6 +35,8 @@ class Machine:
     user_agent: UserAgent
     walls_hold: asyncio.Task[None]
     """Proven beside the rest of the start. Raises ConfigError."""
+    ports: asyncio.Task[PortsSeen]
+    """Tried beside it as well. Raises ConfigError."""
 
 
 async def take_machine(config: PoolConfig, stack: AsyncExitStack) -> Machine:
@@ -56,6 +59,7 @@ async def take_machine(config: PoolConfig, stack: AsyncExitStack) -> Machine:
         confinement=confinement,
         user_agent=user_agent,
         walls_hold=begin(stack, proof, "sandbox-proof"),
+        ports=begin(stack, look_at_ports(confinement.uid, config.debug_port_guard), "debug-port-proof"),
     )
 
 

@@ -33,6 +33,7 @@ from browser_pool.node_agent import NodeAgent
 from browser_pool.outbox import Outbox
 from browser_pool.pool import Pool
 from browser_pool.pool_db import open_pool_db
+from browser_pool.port_guard import judge
 from browser_pool.reconciler import Reconciler
 from browser_pool.ref_clock import RefLives
 from browser_pool.relay import Relay
@@ -141,6 +142,8 @@ async def _compose(config: PoolConfig, driver: Driver, stack: AsyncExitStack) ->
     pool = Pool(shop, warm, Holdings(shop))
     departures = Departures(shop, pool)
     await machine.walls_hold
+    ports = await machine.ports
+    judge(ports, config.debug_port_guard)
     if lease.valid:
         await pool.resume()
     else:  # others may have what is here: the first heartbeat says
@@ -185,6 +188,7 @@ async def _compose(config: PoolConfig, driver: Driver, stack: AsyncExitStack) ->
     about = {
         "node_id": config.node_id,
         "sandbox": machine.confinement.sandboxed,
+        "debug_port": ports.to_json(),
         "chromium": chromium,
     }
     vitals = Vitals(

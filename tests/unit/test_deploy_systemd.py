@@ -44,8 +44,22 @@ def test_every_name_is_a_setting_and_no_secret_stands_in_it(unit: Path) -> None:
     for pair in told(unit, "Environment"):
         name, _, value = pair.partition("=")
         assert name in settings
+        if name == "DEBUG_PORT_GUARD":
+            assert (value, len(told(unit, "ExecStartPre"))) == ("outside", 2)  # which have seen to it
+            continue
         assert name == "DATA_DIR"
         assert value == f"/var/lib/{told(unit, 'StateDirectory')[0]}"
+
+
+def test_what_it_does_before_as_root_exists(unit: Path) -> None:
+    for command in told(unit, "ExecStartPre"):
+        program, *arguments = shlex.split(command.removeprefix("+"))
+        if program == "/usr/sbin/nft":
+            rules = Path(arguments[-1])
+            assert (ROOT / rules.relative_to(CLONE)).is_file()
+            assert f'"{told(unit, "User")[0]}"' in (ROOT / rules.relative_to(CLONE)).read_text()
+        else:
+            assert arguments == ["-m", "browser_pool", "ports", "--user", told(unit, "User")[0]]
 
 
 def test_it_starts_again_and_stops_in_time(unit: Path) -> None:
