@@ -81,7 +81,7 @@ def _prune(objects: SessionObjects, *, keep: int, dry_run: bool) -> tuple[Pruned
         if now is not None and now.version != stored.version:
             # another save and another prune came in between: what is gone is no longer the head's
             raise PreconditionFailed(
-                f"the head of session {objects.label} moved while it was read"
+                "prune", objects.head_path, "the head moved while it was read", "read it again"
             ) from error
         raise
     needed = {objects.manifests_root + manifest.id for manifest in kept}
