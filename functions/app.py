@@ -54,8 +54,12 @@ def make_services(
 ) -> Services:
     """Every part, wired. The registry is opened and brought up to date first, unless an open one is given."""
     if database is None:
-        database = open_database(config.database_url)
-        bring_up_to_date(database)
+        database = open_database(config.database_url, keys=config.number_keys)
+        try:
+            bring_up_to_date(database, config.number_keys)
+        except BaseException:
+            database.close()
+            raise
     core = make_core(config, clock, database, on_owed=on_owed)
     registry = core.registry
     pool = PoolClient(config.pool_secret, clock=clock, tls=config.tls)

@@ -15,6 +15,7 @@ from functions.placement import Strategy
 from functions.retry_schedule import SCHEDULE
 from storage.database import check_database_url, sqlite_url
 from storage.errors import ConfigError
+from storage.number_keys import NumberKeys
 from storage.private_tls import PrivateTls
 from storage.retention import AUDIT_KEPT
 from storage.secret_rules import problems_of, split_secrets
@@ -51,6 +52,8 @@ class FunctionsConfig:
     secret_keys: tuple[str, ...]
     """SECRET_KEY: makes the tokens of hosted pages. Several as above: the first makes, all are good; a key
     that is taken out revokes the links that it made."""
+    number_keys: NumberKeys
+    """NUMBERS_KEY, NUMBERS_KEY_OLD, none: seal and open the phone numbers in the registry."""
     tls: PrivateTls | None
     """TLS_CERT, TLS_KEY, TLS_CA: shown to nodes, and what their certificates have to come from. None: nodes
     are reached by plain HTTP in a private network."""
@@ -105,6 +108,7 @@ class FunctionsConfig:
             public_url=read.url("PUBLIC_URL", default=f"http://127.0.0.1:{port:.0f}"),
             pool_secrets=read.secrets("POOL_SECRET"),
             secret_keys=read.secrets("SECRET_KEY"),
+            number_keys=NumberKeys.from_env(environ, read.problems),
             tls=PrivateTls.from_env(environ, read.problems),
             link_ttl=timedelta(seconds=read.number("LINK_TTL_SECONDS", default=3600, least=1)),
             lease_ttl=timedelta(seconds=read.number("LEASE_TTL_SECONDS", default=15, least=1)),

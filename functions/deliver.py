@@ -238,19 +238,21 @@ def main() -> None:
     share_between_processes(os.environ)
     try:
         config = FunctionsConfig.from_env(os.environ)
-        database = open_database(config.database_url)
+        database = open_database(config.database_url, keys=config.number_keys)
     except ConfigError as error:
         sys.exit(str(error))
     clock = SystemClock()
     http = GuardedHttp(config.webhook_allow_hosts)
     try:
-        bring_up_to_date(database)
+        bring_up_to_date(database, config.number_keys)
         deliverer = make_deliverer(config, database, http, clock)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: deliverer.stop())
         log.info("deliverer_started", extra={"senders": SENDERS})
         deliverer.run()
         log.info("deliverer_stopped")
+    except ConfigError as error:
+        sys.exit(str(error))
     finally:
         http.close()
         database.close()

@@ -12,6 +12,7 @@ from functions.config import FunctionsConfig
 from storage import logs
 from storage.database import Database, is_postgres, open_database
 from storage.errors import ConfigError, RegistryError
+from storage.number_key_table import admit
 
 CONNECTIONS = 1
 """A Lambda answers one request at a time, and a thousand of them share one server."""
@@ -32,12 +33,13 @@ def read_environment(environ: Mapping[str, str]) -> FunctionsConfig:
 
 
 def open_registry(config: FunctionsConfig) -> Database:
-    """The registry, as new as this code needs it. Raises RegistryError."""
-    database = open_database(config.database_url, connections=CONNECTIONS)
+    """The registry, as new as this code needs it. Raises ConfigError, RegistryError."""
+    database = open_database(config.database_url, connections=CONNECTIONS, keys=config.number_keys)
     missing = database.missing_migrations()
     if missing:
         raise RegistryError(
             f"the registry lacks {', '.join(missing)}; invoke the operator's function with "
             '{"argv": ["registry", "migrate"]} first'
         )
+    admit(database, config.number_keys)
     return database

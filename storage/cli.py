@@ -20,6 +20,7 @@ from storage.cli_audit import audit, operator_did
 from storage.cli_erase import erase_workspace
 from storage.cli_keys import keys
 from storage.cli_nodes import move_session, nodes
+from storage.cli_numbers import numbers
 from storage.cli_output import as_json, print_rows
 from storage.cli_quotas import QUOTA, QUOTA_NAMES, change_quotas, quota_row
 from storage.cli_registry import open_registry
@@ -303,6 +304,7 @@ cli.add_command(nodes)
 cli.add_command(registry)
 cli.add_command(keys)
 cli.add_command(audit)
+cli.add_command(numbers)
 sessions.add_command(show_session)
 sessions.add_command(move_session)
 

@@ -14,11 +14,15 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from storage.errors import ConfigError, RegistryUnavailable
+from storage.number_keys import NumberKeys
 
 log = logging.getLogger(__name__)
 
 CONNECTIONS = 8
 """Of one process to PostgreSQL: as many as gunicorn has threads. A thread has one only while it asks."""
+
+PLAIN = NumberKeys()
+"""No encryption of numbers."""
 
 _SQLITE = "sqlite:///"
 _POSTGRES = ("postgresql://", "postgres://")
@@ -72,9 +76,20 @@ class Database(Protocol):
         ...
 
 
-def open_database(url: str, *, connections: int = CONNECTIONS) -> Database:
-    """The database of a DATABASE_URL. Raises ConfigError, RegistryError."""
+def open_database(url: str, *, connections: int = CONNECTIONS, keys: NumberKeys = PLAIN) -> Database:
+    """The database of a DATABASE_URL, which seals and opens numbers if there are keys. Raises ConfigError,
+    RegistryError."""
     check_database_url(url)
+    database = _open(url, connections)
+    if not keys:
+        return database
+    from storage.sealed_database import SealedDatabase  # and with it what encrypts
+    from storage.sealed_number import Numbers
+
+    return SealedDatabase(database, Numbers(keys))
+
+
+def _open(url: str, connections: int) -> Database:
     if is_postgres(url):
         from storage.postgres_database import PostgresDatabase  # 60 ms that SQLite need not spend
 
@@ -84,14 +99,17 @@ def open_database(url: str, *, connections: int = CONNECTIONS) -> Database:
     return SqliteDatabase(url)
 
 
-def bring_up_to_date(database: Database) -> None:
-    """Migrate, for a process that serves; while the server is away it waits.
+def bring_up_to_date(database: Database, keys: NumberKeys = PLAIN) -> None:
+    """Migrate, for a process that serves, and be let in with its keys; while the server is away it waits.
 
-    A worker that ends at its start would take gunicorn with it. Raises RegistryError.
+    A worker that ends at its start would take gunicorn with it. Raises ConfigError, RegistryError.
     """
+    from storage.number_key_table import admit
+
     while True:
         try:
             database.migrate()
+            admit(database, keys)
         except RegistryUnavailable:  # after it was tried for a while
             log.warning("registry_awaited")
         else:

@@ -23,6 +23,7 @@ from storage.errors import NotFound
 from storage.events import EventType, NodeEvent
 from storage.ids import is_id, new_id
 from storage.public_events import public_data
+from storage.sealed_text import read_json
 from storage.sessions import Session
 
 QUICK_TURNS = 4
@@ -101,7 +102,7 @@ class Delivery:
         values = {name: row[name] for name in cls.__annotations__ if name != "sending"}
         for name in ("occurred_at", "created_at", "next_attempt_at", "last_attempt_at", "delivered_at"):
             values[name] = None if values[name] is None else from_wire(values[name])
-        values["data"] = json.loads(values["data"])
+        values["data"] = read_json(values["data"])
         values["status"] = DeliveryStatus(values["status"])
         values["sending"] = Sending.from_row(row) if "webhook_secret" in row else None
         return cls(**values)

@@ -90,6 +90,7 @@ class Duplicates:
 
     def settle(self, arrived: Session) -> None:
         """Keep what the workspace's policy keeps of this number; inside the transaction of the arrival."""
+        assert arrived.phone_number is not None, "whoever arrived has a number"
         others = self._sessions.linked_to(arrived.workspace_id, arrived.phone_number, without=arrived.id)
         if not others:
             return

@@ -6,6 +6,7 @@ LinkpoolError
 ├── BadMessage             a signed request whose body is not of the agreed form
 ├── RegistryError
 │   ├── RegistryUnavailable the database server does not answer
+│   ├── NumbersSealed      this process lacks the key of what it reads
 │   ├── NotFound           no such record for this workspace
 │   └── Conflict           the record is in a state that forbids this
 │       └── QuotaExceeded  the workspace has as many as it may have
@@ -43,6 +44,10 @@ class RegistryError(LinkpoolError):
 
 class RegistryUnavailable(RegistryError):
     """The registry's server is away or restarting; nothing was written, try again in a moment."""
+
+
+class NumbersSealed(RegistryError):
+    """Numbers of the registry are sealed with a key that this process was not given."""
 
 
 class NotFound(RegistryError):

@@ -16,6 +16,7 @@ from storage.clock import from_wire, to_wire
 from storage.database import Database
 from storage.events import NodeEvent
 from storage.public_events import public_data
+from storage.sealed_text import read_json
 from storage.sessions import Session
 
 _UNRECORDED = frozenset({"qr_text", "pairing_code"})
@@ -39,7 +40,7 @@ class StreamedEvent:
     def from_row(cls, row: Mapping[str, Any]) -> StreamedEvent:
         values = {name: row[name] for name in cls.__annotations__}
         values["occurred_at"] = from_wire(values["occurred_at"])
-        values["data"] = json.loads(values["data"])
+        values["data"] = read_json(values["data"])
         return cls(**values)
 
 

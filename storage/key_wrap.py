@@ -7,30 +7,23 @@ Rule: SNAPSHOT_KEY never seals data. It wraps the keys that do, each bound to th
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import os
 import re
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Protocol
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from storage.errors import ConfigError
+from storage.derived_key import derive
+from storage.secret_key import KEY_BYTES, read_key
 from storage.snapshot_errors import SnapshotCorrupt, SnapshotNewer, WrongKey
 from storage.strict_fields import Fields
 
 FORMAT = 1
-KEY_BYTES = 32
 NONCE_BYTES = 12
 KMS_PREFIX = "aws-kms:"
-_HEX = re.compile(r"[0-9a-fA-F]{64}")
-_LEAST_DIFFERENT_BYTES = 12
-"""32 random bytes have 24 or more different ones; fewer than 12 were typed by a person."""
 _ADVICE = "make one with `openssl rand -base64 32` and keep a copy where the snapshots are not"
 
 
@@ -115,20 +108,7 @@ def key_wrap_from(text: str) -> KeyWrap:
         from storage.kms_key_wrap import KmsKeyWrap
 
         return KmsKeyWrap.connect(text.removeprefix(KMS_PREFIX))
-    try:
-        secret = bytes.fromhex(text) if _HEX.fullmatch(text) else base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise ConfigError([f"SNAPSHOT_KEY is not base64; {_ADVICE}"]) from error
-    if len(secret) != KEY_BYTES:
-        raise ConfigError([f"SNAPSHOT_KEY has {len(secret)} bytes where {KEY_BYTES} are needed; {_ADVICE}"])
-    if len(set(secret)) < _LEAST_DIFFERENT_BYTES or _is_typed(secret) or _is_counted(secret):
-        raise ConfigError([f"SNAPSHOT_KEY is an example, not a secret; {_ADVICE}"])
-    return LocalKeyWrap(secret)
-
-
-def derive(key: bytes, purpose: str) -> bytes:
-    """A key of its own for one purpose."""
-    return HKDF(SHA256(), KEY_BYTES, salt=None, info=f"linkpool/v1/{purpose}".encode()).derive(key)
+    return LocalKeyWrap(read_key("SNAPSHOT_KEY", text, _ADVICE))
 
 
 def wrong_key(wrapped: WrappedKey, ours: str) -> WrongKey:
@@ -146,11 +126,3 @@ def damaged_key(context: str) -> SnapshotCorrupt:
 
 def _bound_to(context: str) -> bytes:
     return f"linkpool/v1/wrap/{context}".encode()
-
-
-def _is_typed(secret: bytes) -> bool:
-    return all(0x20 <= byte < 0x7F for byte in secret)
-
-
-def _is_counted(secret: bytes) -> bool:
-    return len({(after - before) % 256 for before, after in pairwise(secret)}) == 1

@@ -10,8 +10,9 @@ import hmac
 import os
 from contextlib import suppress
 
-from storage.key_wrap import KEY_BYTES, KeyWrap, WrappedKey
+from storage.key_wrap import KeyWrap, WrappedKey
 from storage.objects import ObjectMissing, ObjectStore, PreconditionFailed
+from storage.secret_key import KEY_BYTES
 from storage.snapshot_errors import SnapshotCorrupt
 
 PREFIX = "v1/"

@@ -14,7 +14,8 @@ import zstandard
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from storage.key_wrap import NONCE_BYTES, derive
+from storage.derived_key import derive
+from storage.key_wrap import NONCE_BYTES
 
 PIECE_BYTES = 64 * 1024
 """Files are cut at multiples of this; measured: 82 kB new after one small write, 672 kB with whole files."""

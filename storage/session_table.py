@@ -77,8 +77,8 @@ class SessionTable:
             "sessions_of_workspace",
             workspace_id=workspace_id,
             statuses=None if which.statuses is None else json.dumps(which.statuses),
-            reference=which.reference,
-            phone_number=which.phone_number,
+            references=None if which.reference is None else json.dumps([which.reference]),
+            phone_numbers=None if which.phone_number is None else json.dumps([which.phone_number]),
             before=before,
             limit=limit,
         )
@@ -94,10 +94,13 @@ class SessionTable:
         rows = self._database.all("sessions_for_node", node_id=node_id, reported=json.dumps(reported))
         return [Session.from_row(row) for row in rows]
 
-    def linked_to(self, workspace_id: str, phone_number: str | None, *, without: str) -> list[Session]:
+    def linked_to(self, workspace_id: str, phone_number: str, *, without: str) -> list[Session]:
         """The other linked sessions of one account; the same account elsewhere is another customer's."""
         rows = self._database.all(
-            "linked_to_number", workspace_id=workspace_id, phone_number=phone_number, without=without
+            "linked_to_number",
+            workspace_id=workspace_id,
+            phone_numbers=json.dumps([phone_number]),
+            without=without,
         )
         return [Session.from_row(row) for row in rows]
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from storage.clock import from_wire, to_wire
 from storage.models import LINKED, Phase, SessionStatus, Wanted
+from storage.sealed_text import read_json
 
 
 def _moment(text: str | None) -> datetime | None:
@@ -159,7 +160,7 @@ class Session:
             values[name] = _moment(values[name])
         for name in _FLAGS:
             values[name] = bool(values[name])
-        values["metadata"] = json.loads(values["metadata"])
+        values["metadata"] = read_json(values["metadata"])
         values["status"], values["wanted"] = SessionStatus(values["status"]), Wanted(values["wanted"])
         values["phase"] = None if values["phase"] is None else Phase(values["phase"])
         return cls(**values)

@@ -5,7 +5,6 @@ Rule: only what is named here is told of an event, so no number, ref or code can
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,6 +14,7 @@ from storage.clock import from_wire, to_wire
 from storage.database import Database
 from storage.event_log import Outcome
 from storage.events import EventType
+from storage.sealed_text import read_json
 from storage.sessions import Session
 
 MOST_EVENTS = 300
@@ -109,7 +109,7 @@ def story_of(database: Database, session: Session) -> Story:
 
 
 def _of_event(row: Mapping[str, Any]) -> tuple[Step, bool]:
-    data = json.loads(row["data"])
+    data = read_json(row["data"])
     type_, phase = row["type"], data.get("phase")
     name = _NAMES.get(type_, type_)
     if type_ == EventType.SESSION_STARTING or (type_ == EventType.SESSION_PROGRESSED and phase in _PHASES):

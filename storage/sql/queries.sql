@@ -63,14 +63,15 @@ FROM sessions s LEFT JOIN nodes n ON n.id = s.node_id
 WHERE s.link_token_hash = :link_token_hash;
 
 -- name: sessions_of_workspace
--- One page of a workspace's sessions, newest first, deleted ones left out. Filters that are null do not filter.
+-- One page of a workspace's sessions, newest first, deleted ones left out. Filters that are null do not filter. What
+-- may be sealed is looked for in every way that it may be written.
 SELECT s.*, n.url AS node_url, n.instance_index AS node_index
 FROM sessions s LEFT JOIN nodes n ON n.id = s.node_id
 WHERE s.workspace_id = :workspace_id
   AND s.deleted_at IS NULL
   AND (:before IS NULL OR s.id < :before)
-  AND (:reference IS NULL OR s.reference = :reference)
-  AND (:phone_number IS NULL OR s.phone_number = :phone_number)
+  AND (:references IS NULL OR s.reference IN (SELECT value FROM json_each(:references)))
+  AND (:phone_numbers IS NULL OR s.phone_number IN (SELECT value FROM json_each(:phone_numbers)))
   AND (:statuses IS NULL OR s.status IN (SELECT value FROM json_each(:statuses)))
 ORDER BY s.id DESC
 LIMIT :limit;
@@ -153,10 +154,12 @@ ORDER BY status = 'connected' DESC, connected_at, id
 LIMIT 1;
 
 -- name: linked_to_number
--- The linked sessions of one account in one workspace, oldest link first; by idx_cleanup.
+-- The linked sessions of one account in one workspace, oldest link first; by idx_cleanup. :phone_numbers are the ways
+-- in which its number may be written: plain, and sealed with each key.
 SELECT s.*, n.url AS node_url, n.instance_index AS node_index
 FROM sessions s LEFT JOIN nodes n ON n.id = s.node_id
-WHERE s.workspace_id = :workspace_id AND s.phone_number = :phone_number AND s.deleted_at IS NULL
+WHERE s.workspace_id = :workspace_id AND s.deleted_at IS NULL
+  AND s.phone_number IN (SELECT value FROM json_each(:phone_numbers))
   AND s.status IN ('connected', 'reconnecting', 'hibernated')
   AND s.id <> :without
 ORDER BY s.connected_at, s.id;
@@ -976,3 +979,93 @@ SELECT id, workspace_id, status, node_id, connected_at, snapshot_saved_at, snaps
 FROM sessions WHERE status IN ('connected', 'reconnecting', 'hibernated')
 ORDER BY CASE WHEN snapshot_saved_at IS NULL THEN 0 ELSE 1 END, snapshot_saved_at, id
 LIMIT :limit;
+
+-- ── numbers that are sealed ──────────────────────────────────────────────────────────────────────
+
+-- name: number_keys
+-- Keys that numbers may be sealed with.
+SELECT key_id FROM number_keys ORDER BY since, key_id;
+
+-- name: insert_number_key
+-- From now on numbers may be sealed with it.
+INSERT INTO number_keys (key_id, since) VALUES (:key_id, :since) ON CONFLICT DO NOTHING;
+
+-- name: delete_other_number_keys
+-- Nothing is sealed with them any more. With null nothing is sealed at all.
+DELETE FROM number_keys WHERE :key_id IS NULL OR key_id <> :key_id;
+
+-- name: yield_to_others
+-- Whoever seals what is there already must never be what somebody else's lock is waited for at.
+SELECT 1;
+-- postgres: a lock that is not free at once is asked for again later; nobody runs into a deadlock with us
+SELECT set_config('lock_timeout', '50ms', true);
+
+-- name: sessions_to_seal
+-- The next sessions, by id.
+SELECT id, workspace_id, phone_number, requested_phone, expected_phone, pairing_phone_number, display_name,
+    reason_message, reference, metadata, return_url
+FROM sessions WHERE id > :after ORDER BY id LIMIT :limit;
+
+-- name: reseal_session
+-- The same in another form; its workspace is held.
+UPDATE sessions SET phone_number = :phone_number, requested_phone = :requested_phone,
+    expected_phone = :expected_phone, pairing_phone_number = :pairing_phone_number, display_name = :display_name,
+    reason_message = :reason_message, reference = :reference, metadata = :metadata, return_url = :return_url
+WHERE id = :id;
+
+-- name: events_to_seal
+-- The next events, by id.
+SELECT id, data FROM events WHERE id > :after ORDER BY id LIMIT :limit;
+
+-- name: reseal_event
+-- The same in another form, unless it was emptied meanwhile.
+UPDATE events SET data = :data WHERE id = :id AND data = :data_before;
+
+-- name: stream_to_seal
+-- The next lines of the stream, by workspace and position.
+SELECT workspace_id, position, event_id, data FROM stream
+WHERE (workspace_id, position) > (:after, :after_second) ORDER BY workspace_id, position LIMIT :limit;
+
+-- name: reseal_streamed
+-- The same in another form, unless it was emptied meanwhile.
+UPDATE stream SET data = :data
+WHERE workspace_id = :workspace_id AND position = :position AND data = :data_before;
+
+-- name: deliveries_to_seal
+-- The next deliveries, by id.
+SELECT id, data FROM deliveries WHERE id > :after ORDER BY id LIMIT :limit;
+
+-- name: reseal_delivery
+-- The same in another form, unless it was emptied meanwhile.
+UPDATE deliveries SET data = :data WHERE id = :id AND data = :data_before;
+
+-- name: attempts_to_seal
+-- The next attempts, by delivery and number.
+SELECT delivery_id, number, answer FROM delivery_attempts
+WHERE (delivery_id, number) > (:after, :after_second) AND answer IS NOT NULL
+ORDER BY delivery_id, number LIMIT :limit;
+
+-- name: reseal_attempt
+-- The same in another form, unless it was emptied meanwhile.
+UPDATE delivery_attempts SET answer = :answer
+WHERE delivery_id = :delivery_id AND number = :number AND answer = :answer_before;
+
+-- name: chats_to_seal
+-- The next chats, by session and position.
+SELECT session_id, position, id, name FROM chats
+WHERE (session_id, position) > (:after, :after_second) ORDER BY session_id, position LIMIT :limit;
+
+-- name: reseal_chat
+-- The same in another form, unless another sync has replaced it.
+UPDATE chats SET id = :id, name = :name
+WHERE session_id = :session_id AND position = :position AND id = :id_before;
+
+-- name: requests_to_seal
+-- The next idempotency keys, by workspace and key.
+SELECT workspace_id, key, session_id, request_sha256 FROM idempotency_keys
+WHERE (workspace_id, key) > (:after, :after_second) ORDER BY workspace_id, key LIMIT :limit;
+
+-- name: reseal_request
+-- The same in another form.
+UPDATE idempotency_keys SET request_sha256 = :request_sha256
+WHERE workspace_id = :workspace_id AND key = :key AND request_sha256 = :request_sha256_before;

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from storage.clock import ManualClock, to_wire
-from storage.database import is_postgres, open_database
+from storage.database import PLAIN, is_postgres, open_database
 from storage.deliveries import Deliveries
 from storage.errors import BadMessage
 from storage.event_log import Outcome
@@ -16,6 +16,7 @@ from storage.ids import new_id
 from storage.models import SessionStatus, Wanted
 from storage.node_protocol import Heartbeat
 from storage.nodes import Nodes
+from storage.number_keys import NumberKeys
 from storage.registry import Registry
 from storage.sessions import Session
 from storage.workspaces import Workspaces
@@ -28,10 +29,10 @@ PHONE = "+6281234567890"
 class World:
     """A registry with one workspace, which hears of everything, and one node."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, keys: NumberKeys = PLAIN) -> None:
         self.url = url
         self.clock = ManualClock()
-        self.database = open_database(url)
+        self.database = open_database(url, keys=keys)
         self.database.migrate()
         self.deliveries = Deliveries(self.database, self.clock)
         self.registry = Registry(self.database, self.clock, self.deliveries)

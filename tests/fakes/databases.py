@@ -25,7 +25,8 @@ def registry_in(directory: Path) -> str:
 
 
 def rows(database: Database, statement: str) -> list[dict[str, Any]]:
-    """What a statement finds or, with RETURNING, changes."""
+    """What a statement finds or, with RETURNING, changes; sealed numbers as they are kept."""
+    database = getattr(database, "plain", database)
     if isinstance(database, SqliteDatabase):
         return [dict(row) for row in database.connection.execute(statement)]
     from storage.postgres_database import PostgresDatabase

@@ -26,7 +26,7 @@ DOORS = {
     "playwright": r"browser_pool/.*|deploy/playwright_shell\.py",
     "aiohttp": r"browser_pool/.*|deploy/.*",
     "click": r"storage/cli(_\w+)?\.py",
-    "cryptography": r"storage/(key_wrap|sealing)\.py",
+    "cryptography": r"storage/(derived_key|key_wrap|sealed_number|sealing)\.py",
     "zstandard": r"storage/sealing\.py",
     "psycopg": r"storage/postgres_database\.py",
     "apig_wsgi": r"functions/lambda_adapter\.py",

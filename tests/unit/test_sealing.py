@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from storage.key_wrap import derive
+from storage.derived_key import derive
 from storage.sealing import PIECE_BYTES, Kind, Sealing, Unsealable
 
 KEY = os.urandom(32)

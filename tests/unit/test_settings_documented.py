@@ -11,6 +11,7 @@ READERS = (
     "deploy/settings.py",
     "functions/config.py",
     "functions/gunicorn_conf.py",
+    "storage/number_keys.py",
     "storage/private_tls.py",
 )
 NOT_SETTINGS = {"PATH", "PYTHONUNBUFFERED", "SSL_CERT_FILE", "SSL_CERT_DIR"}
