@@ -14,18 +14,21 @@ import contextlib
 import logging
 import selectors
 import socket
+import sys
 import time
 from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from gunicorn.arbiter import Arbiter  # type: ignore[import-untyped]
 from gunicorn.http import errors  # type: ignore[import-untyped]
 from gunicorn.workers.gthread import TConn, ThreadWorker  # type: ignore[import-untyped]
 
 from functions.goodbyes import LINGER_SECONDS, Goodbyes
 from functions.raw_answers import BUSY_PAGE, answer_bytes, problem_bytes
 from functions.request_shape import Arrived, RequestShape, is_urgent
+from storage.errors import ConfigError
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +66,14 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
         self._waiting: deque[float] = deque()
         """Since when requests have been waiting for a thread, oldest first."""
         self._buffered = 0
+
+    def load_wsgi(self) -> None:
+        """A wrong environment is told in its own words, without a traceback; gunicorn then stops."""
+        try:
+            super().load_wsgi()
+        except ConfigError as error:
+            sys.stderr.write(f"{error}\n")
+            raise SystemExit(Arbiter.WORKER_BOOT_ERROR) from error
 
     # ── taking connections ───────────────────────────────────────────────────
 

@@ -221,6 +221,7 @@ def test_a_worker_that_is_killed_is_replaced_and_nothing_acknowledged_is_lost(
     [
         ({"POOL_SECRET": ""}, ["POOL_SECRET"]),
         ({"SECRET_KEY": "changeme" * 5, "POOL_SECRET": "short-secret"}, ["POOL_SECRET", "SECRET_KEY"]),
+        ({"NUMBERS_KEY": "0" * 64}, ["NUMBERS_KEY is an example"]),
     ],
 )
 def test_a_server_with_a_wrong_environment_says_everything_and_stops(
@@ -231,3 +232,4 @@ def test_a_server_with_a_wrong_environment_says_everything_and_stops(
     assert server.popen.wait(20) != 0
     output = server.output.read_text()
     assert all(name in output for name in named)
+    assert "Traceback" not in output
