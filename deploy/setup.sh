@@ -4,7 +4,7 @@
 #
 #   deploy/setup.sh         what `make setup` does
 #   deploy/setup.sh serverless   also Node and the Serverless Framework's fork, for `make serverless`
-#   deploy/setup.sh peers   also all of that, the packages of tests/peers and Prometheus, for `make test`
+#   deploy/setup.sh peers   also all of that, the packages of tests/peers, Prometheus and pgbouncer, for `make test`
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -152,6 +152,36 @@ install_prometheus() {
     .venv/bin/promtool --version >/dev/null 2>&1 || give_up "promtool does not start; see .venv/bin/promtool --version"
 }
 
+# pgbouncer for the storage tests behind it, unpacked with the libraries that a small Debian lacks. Where it is
+# not to be had those tests say so and skip: nothing of ours needs it.
+install_pgbouncer() {
+    local directory home=.venv/libexec/pgbouncer packages
+    if command -v pgbouncer >/dev/null || .venv/bin/pgbouncer --version >/dev/null 2>&1; then return; fi
+    directory=$(mktemp -d)
+    if is_root_on_debian; then apt-get update >/dev/null 2>&1 || true; fi
+    packages=$(apt-cache depends pgbouncer 2>/dev/null | sed -nE 's/^ *Depends: (libc-?ares.*|libevent.*)$/\1/p') || true
+    # shellcheck disable=SC2086
+    if ! (cd "$directory" && apt-get download pgbouncer $packages >/dev/null 2>&1); then
+        rm -rf "$directory"
+        say "pgbouncer cannot be had; the tests of the storage behind it skip"
+        return
+    fi
+    say "unpacking pgbouncer"
+    for packages in "$directory"/*.deb; do dpkg-deb -x "$packages" "$directory/root"; done
+    mkdir -p "$home"
+    find "$directory/root/usr/lib" -name '*.so.*' -exec cp -P {} "$home/" \;
+    install -m 755 "$directory/root/usr/sbin/pgbouncer" "$home/pgbouncer"
+    rm -rf "$directory"
+    # shellcheck disable=SC2016
+    printf '#!/bin/sh\nhome=$(dirname "$(readlink -f "$0")")/../libexec/pgbouncer\n%s\n' \
+        'LD_LIBRARY_PATH="$home" exec "$home/pgbouncer" "$@"' >.venv/bin/pgbouncer
+    chmod 755 .venv/bin/pgbouncer
+    if ! .venv/bin/pgbouncer --version >/dev/null 2>&1; then
+        rm -rf "$home" .venv/bin/pgbouncer
+        say "pgbouncer does not start here; the tests of the storage behind it skip"
+    fi
+}
+
 make_venv
 install_packages
 find_chromium
@@ -160,6 +190,7 @@ peers)
     install_peers
     install_serverless
     install_prometheus
+    install_pgbouncer
     ;;
 serverless) install_serverless ;;
 esac

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from tests import pgbouncer
 from tests import postgres as postgresql
 from tests import seaweed as seaweedfs
 from tests.fakes.databases import SERVERS
+from tests.pgbouncer import PgBouncer
 from tests.postgres import PostgresServer
 from tests.s3_server import SHARED_BUCKET, S3Server
 
@@ -36,7 +38,10 @@ def moto() -> Iterator[S3Server]:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--registry", choices=["sqlite", "postgres"], default="sqlite", help="what the functions run on"
+        "--registry",
+        choices=["sqlite", "postgres", "pgbouncer"],
+        default="sqlite",
+        help="what the functions run on; pgbouncer stands before every PostgreSQL of the run",
     )
 
 
@@ -46,20 +51,34 @@ def postgres() -> Iterator[PostgresServer]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def way_to_postgres(
+    request: pytest.FixtureRequest, postgres: PostgresServer
+) -> Iterator[PostgresServer | PgBouncer]:
+    """What makes databases for tests: the server, or what the run has before it."""
+    if request.config.getoption("--registry") != "pgbouncer":
+        yield postgres
+        return
+    if not pgbouncer.installed():
+        pytest.exit(pgbouncer.NO_PGBOUNCER, returncode=pytest.ExitCode.USAGE_ERROR)
+    with pgbouncer.running(postgres) as bouncer:
+        yield bouncer
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _functions_on_postgres(request: pytest.FixtureRequest) -> Iterator[None]:
-    if request.config.getoption("--registry") == "postgres":
-        SERVERS.append(request.getfixturevalue("postgres"))
+    if request.config.getoption("--registry") != "sqlite":
+        SERVERS.append(request.getfixturevalue("way_to_postgres"))
     yield
     SERVERS.clear()
 
 
 @pytest.fixture
-def postgres_url(postgres: PostgresServer) -> Iterator[str]:
+def postgres_url(way_to_postgres: PostgresServer | PgBouncer) -> Iterator[str]:
     """A new database on it."""
-    url = postgres.make()
+    url = way_to_postgres.make()
     yield url
-    postgres.drop(url)
+    way_to_postgres.drop(url)
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

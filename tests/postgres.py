@@ -80,6 +80,9 @@ class PostgresServer:
             )
         eventually(self._answers)
 
+    def log(self) -> str:
+        return (self.directory / "log").read_text()
+
     @property
     def pid(self) -> int:
         """Of the server, whose children serve the connections."""

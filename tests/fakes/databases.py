@@ -5,12 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from storage.database import Database
 from storage.sqlite_database import SqliteDatabase
+from tests.pgbouncer import PgBouncer
 from tests.postgres import PostgresServer
 
-SERVERS: list[PostgresServer] = []
-"""One, when pytest was told `--registry postgres`."""
+SERVERS: list[PostgresServer | PgBouncer] = []
+"""One, when pytest was told `--registry postgres` or `--registry pgbouncer`."""
 
 _MADE: dict[Path, str] = {}
 
@@ -24,12 +27,24 @@ def registry_in(directory: Path) -> str:
     return _MADE[directory]
 
 
-def rows(database: Database, statement: str) -> list[dict[str, Any]]:
-    """What a statement finds or, with RETURNING, changes; sealed numbers as they are kept."""
+def rows(database: Database, statement: str, **parameters: Any) -> list[dict[str, Any]]:
+    """What a statement, written for SQLite with `:name`, finds or, with RETURNING, changes; sealed numbers
+    as they are kept."""
     database = getattr(database, "plain", database)
     if isinstance(database, SqliteDatabase):
-        return [dict(row) for row in database.connection.execute(statement)]
+        return [dict(row) for row in database.connection.execute(statement, parameters)]
     from storage.postgres_database import PostgresDatabase
+    from storage.postgres_sql import query_to_postgres
 
     assert isinstance(database, PostgresDatabase)
-    return database._fetch(statement, {})
+    return database._fetch(query_to_postgres(statement), parameters)
+
+
+def listen(database: Database) -> list[str]:
+    """What it is asked from now on, as it grows."""
+    database = getattr(database, "plain", database)
+    if not isinstance(database, SqliteDatabase):
+        pytest.skip("only SQLite tells a test what it is asked")
+    asked: list[str] = []
+    database.connection.set_trace_callback(asked.append)
+    return asked

@@ -13,6 +13,7 @@ from functions.guarded_http import GuardedHttp
 from functions.webhook_sender import WebhookSender
 from storage.clock import SystemClock
 from storage.retention import Retention
+from tests.fakes.databases import rows
 from tests.fakes.functions import Backend, LocalFunctions
 from tests.fakes.pool import FakePool
 from tests.fakes.receiver import Receiver
@@ -70,10 +71,7 @@ def log_of(backend: Backend) -> list[dict[str, object]]:
 
 def make_due(functions: LocalFunctions) -> None:
     """Let the time until the next attempts pass, and that of an open circuit."""
-    with functions.services.database.transaction():
-        functions.services.database.connection.execute(
-            "UPDATE endpoints SET open_until = '2000-01-01T00:00:00.000Z' WHERE open_until IS NOT NULL"
-        )
-        functions.services.database.connection.execute(
-            "UPDATE deliveries SET next_attempt_at = '2000-01-01T00:00:00.000Z' WHERE status = 'pending'"
-        )
+    database, past = functions.services.database, "2000-01-01T00:00:00.000Z"
+    with database.transaction():
+        rows(database, "UPDATE endpoints SET open_until = :past WHERE open_until IS NOT NULL", past=past)
+        rows(database, "UPDATE deliveries SET next_attempt_at = :past WHERE status = 'pending'", past=past)

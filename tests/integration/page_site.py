@@ -21,6 +21,7 @@ from storage.node_protocol import Heartbeat
 from storage.registry import Outcome
 from storage.sessions import Session
 from tests.contract_client import use_contract_client
+from tests.fakes.databases import registry_in
 
 REF = "2@" + "Ab3dEf9hIjKlMn0pQrStUv" * 4 + "==,"
 REF = (REF + ",".join(letter * 43 + "=" for letter in "xyz") + ",1").ljust(237, "w")
@@ -122,7 +123,7 @@ class PageSite:
 def services_in(directory: Path, clock: Clock, public_url: str = "https://link.example.com") -> Services:
     config = FunctionsConfig.from_env(
         {
-            "DATABASE_URL": f"sqlite:///{directory}/registry.db",
+            "DATABASE_URL": registry_in(directory),
             "PUBLIC_URL": public_url,
             "POOL_SECRET": "0123456789abcdef" * 4,
             "SECRET_KEY": "fedcba9876543210" * 4,

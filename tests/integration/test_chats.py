@@ -11,6 +11,7 @@ from storage.clock import to_wire
 from storage.errors import Conflict
 from storage.events import EventType
 from tests.fakes import fixtures
+from tests.fakes.databases import rows
 from tests.fakes.functions import Backend, LocalFunctions
 from tests.fakes.pool import FakePool
 
@@ -54,8 +55,8 @@ def read(backend: Backend, session_id: str, query: str = "") -> Any:
     return backend.get(f"/api/sessions/{session_id}/chats{query}")
 
 
-def rows(functions: LocalFunctions) -> int:
-    count: int = functions.services.database.connection.execute("SELECT count(*) FROM chats").fetchone()[0]
+def stored(functions: LocalFunctions) -> int:
+    count: int = rows(functions.services.database, "SELECT count(*) AS found FROM chats")[0]["found"]
     return count
 
 
@@ -109,7 +110,7 @@ def test_a_sync_replaces_what_the_one_before_found(
     for _ in range(2):
         assert sync(backend, session_id).get_json()["chats_count"] == 1
     assert [one["name"] for one in read(backend, session_id).get_json()["chats"]] == ["Ibu 7"]
-    assert rows(functions) == 1
+    assert stored(functions) == 1
 
 
 def test_a_cursor_of_an_earlier_sync_is_refused(backend: Backend, pool: FakePool, session_id: str) -> None:
@@ -227,7 +228,7 @@ def test_a_session_that_ends_while_its_node_is_asked_keeps_no_chats(
     pool.held[session_id], pool.chats = held, [chat(1)]  # its node has not heard of it yet
     with pytest.raises(Conflict, match="is deleted now"):
         services.chat_sync.sync(session)
-    assert rows(functions) == 0
+    assert stored(functions) == 0
 
 
 @pytest.mark.parametrize("end", ["deleted", "replaced", "another account"])
@@ -245,7 +246,7 @@ def test_chats_go_with_the_account(
         case "another account":
             backend.post(f"/api/sessions/{session_id}/logout")
             backend.post(f"/api/sessions/{session_id}/restart")
-    assert rows(functions) == 0
+    assert stored(functions) == 0
     assert read(backend, session_id).get_json()["code"] == "never_synced"
 
 

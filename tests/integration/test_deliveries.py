@@ -18,6 +18,7 @@ from functions.guarded_http import AddressRefused, GuardedHttp
 from storage.deliveries import SLOW_TURNS
 from storage.events import EventType
 from tests.fakes import fixtures, webhook_fixtures
+from tests.fakes.databases import rows
 from tests.fakes.functions import POOL_SECRET, Backend, LocalFunctions
 from tests.fakes.pool import FakePool
 from tests.fakes.processes import DelivererProcess
@@ -223,15 +224,13 @@ def test_a_deliverer_forgets_what_is_old(
     backend.create()
     deliver()
     eventually(lambda: log_of(backend)[0]["status"] == "delivered")
-    with functions.services.database.transaction():
+    database = functions.services.database
+    with database.transaction():
         for column, table in (("created_at", "deliveries"), ("received_at", "events")):
-            functions.services.database.connection.execute(
-                f"UPDATE {table} SET {column} = '2000-01-01T00:00:00.000Z'"  # noqa: S608
-            )
+            rows(database, f"UPDATE {table} SET {column} = '2000-01-01T00:00:00.000Z'")  # noqa: S608
     deliver()
     eventually(lambda: log_of(backend) == [])
-    rest = functions.services.database.connection
-    eventually(lambda: rest.execute("SELECT 1 FROM events").fetchall() == [], "they leave after deliveries")
+    eventually(lambda: rows(database, "SELECT 1 FROM events") == [], "they leave after deliveries")
 
 
 def test_the_log_can_be_filtered_and_paged(
@@ -261,8 +260,8 @@ def test_of_a_deleted_session_the_log_keeps_no_content(
     receiver.hold.set()
     assert receiver.wait_for(3)[2].body["data"]["phone_number"] == "+6281234567890"  # owed is owed
     eventually(lambda: {one["status"] for one in log_of(backend)} == {"delivered"})
-    rows = functions.services.database.connection.execute("SELECT data FROM deliveries")
-    assert {row["data"] for row in rows} == {"{}"}
+    kept = rows(functions.services.database, "SELECT data FROM deliveries")
+    assert {row["data"] for row in kept} == {"{}"}
     retry = backend.post(f"/api/deliveries/{log_of(backend)[0]['id']}/retry")
     assert (retry.status_code, retry.get_json()["code"]) == (409, "session_deleted")
 
@@ -421,8 +420,10 @@ def test_a_killed_deliverer_loses_nothing(
         pool.scan(session_id)
     pool.relay(functions.send)
     with functions.services.database.transaction():  # a minute later, when the claims of the dead have ended
-        functions.services.database.connection.execute(
-            "UPDATE deliveries SET claimed_until = '2000-01-01T00:00:00.000Z' WHERE claimed_until IS NOT NULL"
+        rows(
+            functions.services.database,
+            "UPDATE deliveries SET claimed_until = :past WHERE claimed_until IS NOT NULL",
+            past="2000-01-01T00:00:00.000Z",
         )
     with DelivererProcess(tmp_path, receiver.host):
         eventually(lambda: {one["status"] for one in log_of(backend)} == {"delivered"})

@@ -12,7 +12,9 @@ from storage.clock import ManualClock
 from storage.duplicates import DuplicatePolicy
 from storage.events import EventType
 from storage.queries import QUERIES
+from storage.sqlite_database import SqliteDatabase
 from tests.fakes import fixtures
+from tests.fakes.databases import rows
 from tests.fakes.functions import POOL_SECRET, Backend, LocalFunctions
 from tests.fakes.pool import FakePool
 from tests.waiting import eventually
@@ -394,10 +396,11 @@ def test_the_number_of_a_replaced_link_is_in_its_row_no_more(
 
 
 def test_the_clean_up_reads_one_account_by_its_index(functions: LocalFunctions) -> None:
-    plan = functions.services.database.connection.execute(
-        "EXPLAIN QUERY PLAN " + QUERIES["linked_to_number"],
-        {"workspace_id": "w", "phone_numbers": f'["{PHONE}"]', "without": "s"},
-    )
+    database = getattr(functions.services.database, "plain", functions.services.database)
+    if not isinstance(database, SqliteDatabase):
+        pytest.skip("a plan of SQLite; PostgreSQL reads so small a table whole")
+    wanted = {"workspace_id": "w", "phone_numbers": f'["{PHONE}"]', "without": "s"}
+    plan = rows(database, "EXPLAIN QUERY PLAN " + QUERIES["linked_to_number"], **wanted)
     steps = [row["detail"] for row in plan]
     assert any("idx_cleanup (workspace_id=? AND phone_number=? AND deleted_at=?)" in step for step in steps)
 

@@ -19,7 +19,7 @@ from storage.database import Database, open_database
 from storage.events import EventType
 from storage.workspaces import Workspaces
 from tests.fakes.dashboard import Dashboard
-from tests.fakes.databases import registry_in
+from tests.fakes.databases import registry_in, rows
 from tests.fakes.functions import POOL_SECRET
 from tests.fakes.pool import FakePool
 from tests.fakes.processes import Gunicorn
@@ -135,7 +135,7 @@ def test_neither_a_qr_nor_a_code_is_kept_in_the_stream(site: Site) -> None:
     assert qr["data"]["expires_at"] == session["qr"]["expires_at"]
     assert not {"qr_text", "qr_code"} & set(qr["data"])
     assert "pairing_code" not in code["data"]
-    kept = "".join(row["data"] for row in site.database.connection.execute("SELECT data FROM stream"))
+    kept = "".join(row["data"] for row in rows(site.database, "SELECT data FROM stream"))
     assert session["qr"]["text"] not in kept
     assert "ABCD-EFGH" not in kept
 
@@ -262,15 +262,18 @@ def test_a_client_that_does_not_read_is_let_go(site: Site) -> None:
     session = site.link(key)
     with site.database.transaction():  # more than the buffers between us hold
         for _ in range(100):
-            site.database.connection.execute(
-                "UPDATE workspaces SET stream_position = stream_position + 1 WHERE id = ?",
-                [session["workspace_id"]],
+            rows(
+                site.database,
+                "UPDATE workspaces SET stream_position = stream_position + 1 WHERE id = :id",
+                id=session["workspace_id"],
             )
-            site.database.connection.execute(
+            rows(
+                site.database,
                 "INSERT INTO stream SELECT workspace_id, (SELECT stream_position FROM workspaces WHERE id = "
-                "workspace_id), session_id, event_id, type, occurred_at, ? FROM stream "
-                "WHERE workspace_id = ? AND position = 1",
-                [json.dumps({"padding": "x" * 100_000}), session["workspace_id"]],
+                "workspace_id), session_id, event_id, type, occurred_at, :data FROM stream "
+                "WHERE workspace_id = :id AND position = 1",
+                data=json.dumps({"padding": "x" * 100_000}),
+                id=session["workspace_id"],
             )
     before = site.server.output.read_text().count("stream_ended")
     headers = {"Authorization": f"Bearer {key}", "Accept": "text/event-stream", "Last-Event-ID": "0"}

@@ -17,7 +17,7 @@ from storage.clock import SystemClock
 from storage.database import open_database
 from storage.workspaces import NewWorkspace, Workspaces
 from tests.fakes import fixtures
-from tests.fakes.databases import registry_in
+from tests.fakes.databases import registry_in, rows
 from tests.fakes.functions import POOL_SECRET
 from tests.fakes.pool import FakePool
 from tests.fakes.processes import Gunicorn
@@ -211,7 +211,7 @@ def test_a_worker_that_is_killed_is_replaced_and_nothing_acknowledged_is_lost(
         for thread in threads:
             thread.join()
         database = open_database(registry_in(place))
-        stored = {row["id"] for row in database.connection.execute("SELECT id FROM sessions")}
+        stored = {row["id"] for row in rows(database, "SELECT id FROM sessions")}
         database.close()
         assert set(acknowledged) <= stored
 

@@ -21,6 +21,7 @@ from standardwebhooks import Webhook
 from storage.clock import SystemClock
 from storage.database import open_database
 from storage.workspaces import NewWorkspace, Workspaces
+from tests.fakes.databases import registry_in
 from tests.fakes.functions import POOL_SECRET
 from tests.fakes.pool import FakePool
 from tests.fakes.processes import DelivererProcess, Gunicorn
@@ -107,7 +108,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
         running.enter_context(
             DelivererProcess(tmp_path, f"127.0.0.1:{port}", WEBHOOK_RETRY_SECONDS="0.1," * 99 + "0.1")
         )
-        database = open_database(f"sqlite:///{tmp_path}/registry.db")
+        database = open_database(registry_in(tmp_path))
         made = Workspaces(database, SystemClock()).create("Toko", f"http://127.0.0.1:{port}/")
         database.close()
         site = Site(tmp_path, server, pool, made, port)

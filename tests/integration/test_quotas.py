@@ -1,6 +1,7 @@
 """How many sessions, starts and links a workspace may have."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from storage.events import EventType
 from storage.quotas import Quotas, QuotaTable
 from storage.workspaces import Workspaces
 from tests.fakes import fixtures
+from tests.fakes.databases import registry_in
 from tests.fakes.functions import Backend, LocalFunctions
 from tests.fakes.pool import FakePool
 from tests.fakes.processes import Gunicorn
@@ -167,7 +169,7 @@ def cli(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "storage.cli", *arguments],
         cwd=ROOT,
-        env={"DATABASE_URL": f"sqlite:///{directory}/registry.db"},
+        env={"PATH": os.environ["PATH"], "DATABASE_URL": registry_in(directory)},
         capture_output=True,
         text=True,
         check=False,

@@ -16,6 +16,7 @@ from storage.clock import ManualClock, SystemClock
 from storage.database import open_database
 from storage.sqlite_database import SqliteDatabase
 from storage.workspaces import Workspaces
+from tests.fakes.databases import registry_in
 from tests.fakes.fixtures import clock as clock
 from tests.fakes.functions import Backend, LocalFunctions
 from tests.fakes.processes import Gunicorn
@@ -262,7 +263,7 @@ def key_in(url: str) -> str:
 
 def test_three_workers_share_the_quotas(tmp_path: Path) -> None:
     with Gunicorn(tmp_path, GUNICORN_CMD_ARGS="--workers=3", **MANY) as server:
-        hammer([server.url], key_in(f"sqlite:///{tmp_path}/registry.db"))
+        hammer([server.url], key_in(registry_in(tmp_path)))
 
 
 def test_two_machines_of_two_workers_share_the_quotas_through_postgresql(

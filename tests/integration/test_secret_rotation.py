@@ -16,6 +16,7 @@ from storage.clock import SystemClock
 from storage.database import open_database
 from storage.node_signing import sign
 from storage.workspaces import Workspaces
+from tests.fakes.databases import registry_in
 from tests.fakes.functions import POOL_SECRET, SECRET_KEY
 from tests.fakes.pool import FakePool, Send
 from tests.fakes.processes import Gunicorn
@@ -32,7 +33,7 @@ STEPS = [
 
 @pytest.fixture
 def authorization(tmp_path: Path) -> dict[str, str]:
-    database = open_database(f"sqlite:///{tmp_path}/registry.db")
+    database = open_database(registry_in(tmp_path))
     database.migrate()
     key = Workspaces(database, SystemClock()).create("Toko").api_key
     database.close()

@@ -15,6 +15,7 @@ import requests
 from storage.clock import SystemClock
 from storage.database import open_database
 from storage.workspaces import NewWorkspace, Workspaces
+from tests.fakes.databases import registry_in
 from tests.fakes.processes import Gunicorn
 from tests.waiting import eventually
 
@@ -44,7 +45,7 @@ def server(directory: Path) -> Iterator[Gunicorn]:
 
 @pytest.fixture(scope="module")
 def workspace(directory: Path, server: Gunicorn) -> NewWorkspace:
-    database = open_database(f"sqlite:///{directory}/registry.db")
+    database = open_database(registry_in(directory))
     made = Workspaces(database, SystemClock()).create("Toko")
     database.close()
     return made

@@ -18,6 +18,7 @@ from storage.replays import Replays
 from storage.sessions import Session
 from tests.contract.test_registry_events import World
 from tests.fakes import fixtures, webhook_fixtures
+from tests.fakes.databases import registry_in
 from tests.fakes.functions import LocalFunctions
 from tests.fakes.pool import FakePool
 from tests.fakes.receiver import Received, Receiver
@@ -37,7 +38,7 @@ class Told(World):
     """A registry whose workspace has the endpoints that a test adds."""
 
     def __init__(self, directory: Path) -> None:
-        super().__init__(f"sqlite:///{directory}/registry.db")
+        super().__init__(registry_in(directory))
         self.endpoints = Endpoints(self.database, self.clock)
         self.replays = Replays(self.database, self.clock)
         (first,) = self.endpoints.page(self.workspace.id)

@@ -6,6 +6,7 @@ import pytest
 from werkzeug.test import TestResponse
 
 from tests.fakes import fixtures, webhook_fixtures
+from tests.fakes.databases import rows
 from tests.fakes.functions import Backend, LocalFunctions
 from tests.fakes.pool import FakePool
 from tests.fakes.receiver import Receiver
@@ -252,8 +253,7 @@ def test_a_deleted_endpoint_leaves_its_log_and_nothing_else(
     retry = backend.post(f"/api/deliveries/{dead['id']}/retry")
     assert (retry.status_code, retry.get_json()["code"]) == (409, "endpoint_deleted")
     assert backend.post("/api/deliveries/retry", json={"endpoint_id": made["id"]}).status_code == 404
-    rows = functions.services.database.connection.execute("SELECT * FROM endpoints")
-    assert SECRET not in repr([tuple(row) for row in rows])
+    assert SECRET not in repr(rows(functions.services.database, "SELECT * FROM endpoints"))
 
 
 def test_dead_letters_can_be_replayed_since_a_time(

@@ -6,6 +6,7 @@ import pytest
 from standardwebhooks import WebhookVerificationError
 
 from tests.fakes import fixtures, webhook_fixtures
+from tests.fakes.databases import rows
 from tests.fakes.functions import Backend, LocalFunctions
 from tests.fakes.pool import FakePool
 from tests.fakes.receiver import Received, Receiver
@@ -53,8 +54,9 @@ def test_after_the_overlap_only_the_new_one_does(
 ) -> None:
     new = rotate(backend, overlap_seconds=3600)
     with functions.services.database.transaction():  # two hours later
-        functions.services.database.connection.execute(
-            "UPDATE workspaces SET webhook_secret_previous_until = '2000-01-01T00:00:00.000Z'"
+        rows(
+            functions.services.database,
+            "UPDATE workspaces SET webhook_secret_previous_until = '2000-01-01T00:00:00.000Z'",
         )
     backend.create()
     deliver()
@@ -76,7 +78,6 @@ def test_without_an_overlap_the_old_secret_ends_at_once(
     assert len(signatures(one)) == 1
     one.verify(new["webhook_secret"])
     database = functions.services.database
-    database.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     row = database.one("workspace_by_id", id=backend.workspace_id)
     assert row is not None
     assert backend.webhook_secret not in row.values()

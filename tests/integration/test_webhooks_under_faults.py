@@ -16,6 +16,7 @@ import pytest
 
 from storage.clock import to_wire
 from tests.fakes import fixtures
+from tests.fakes.databases import rows
 from tests.fakes.functions import Backend, LocalFunctions
 from tests.fakes.pool import FakePool
 from tests.fakes.processes import DelivererProcess
@@ -106,20 +107,20 @@ def now() -> str:
 
 
 def count(functions: LocalFunctions, where: str) -> int:
-    row = functions.services.database.connection.execute(
-        f"SELECT count(*) FROM deliveries WHERE {where}"  # noqa: S608 - our own text
-    ).fetchone()
-    number: int = row[0]
-    return number
+    statement = f"SELECT count(*) AS found FROM deliveries WHERE {where}"  # noqa: S608 - our own text
+    found: int = rows(functions.services.database, statement)[0]["found"]
+    return found
 
 
 def let_time_pass(functions: LocalFunctions) -> None:
     """A minute later: the claims of the dead have ended."""
     database = functions.services.database
     with database.transaction():
-        database.connection.execute(
-            "UPDATE deliveries SET claimed_until = ? WHERE status = 'pending' AND claimed_until IS NOT NULL",
-            [LONG_AGO],
+        rows(
+            database,
+            "UPDATE deliveries SET claimed_until = :at"
+            " WHERE status = 'pending' AND claimed_until IS NOT NULL",
+            at=LONG_AGO,
         )
     let_pauses_pass(functions)
 
@@ -127,14 +128,9 @@ def let_time_pass(functions: LocalFunctions) -> None:
 def let_pauses_pass(functions: LocalFunctions) -> bool:
     """Minutes later: an endpoint that was given a rest is tried again. Always True, to stand in a wait."""
     database = functions.services.database
-    columns = {row["name"] for row in database.connection.execute("PRAGMA table_info(endpoints)")}
-    resting = (
-        "open_until" in columns
-        and database.connection.execute("SELECT 1 FROM endpoints WHERE open_until > ?", [now()]).fetchone()
-    )
-    if resting:
+    if rows(database, "SELECT 1 FROM endpoints WHERE open_until > :at", at=now()):
         with database.transaction():
-            database.connection.execute("UPDATE endpoints SET open_until = ?", [LONG_AGO])
+            rows(database, "UPDATE endpoints SET open_until = :at", at=LONG_AGO)
     return True
 
 

@@ -16,6 +16,7 @@ from functions.stream_places import STREAMS_PER_PROCESS, ProcessFull, StreamPlac
 from storage.clock import SystemClock
 from storage.database import Database, open_database
 from storage.event_stream import EventStream, StreamFilter
+from tests.fakes.databases import registry_in
 
 HOLDER = """
 import sys
@@ -36,7 +37,7 @@ def sockets() -> Iterator[tuple[socket.socket, socket.socket]]:
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    made = open_database(f"sqlite:///{tmp_path}/registry.db")
+    made = open_database(registry_in(tmp_path))
     made.migrate()
     yield made
     made.close()
