@@ -7,14 +7,17 @@ both again.
 from __future__ import annotations
 
 import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 
 from browser_pool.chromium import kill_group, process_started
-from browser_pool.errors import CaptureFailed, NotRunning, SlotError, StoreAway
+from browser_pool.errors import BrowserGone, CaptureFailed, NotRunning, SlotError, StoreAway
 from browser_pool.holdings import Holdings
 from browser_pool.in_thread import in_thread
 from browser_pool.pool import Pool
 from browser_pool.sleeping_session import SleepingSession
 from browser_pool.workshop import Workshop
+from storage.models import SessionStatus
 from storage.objects import StoreError
 from storage.snapshot_errors import SnapshotError
 from storage.vault import SessionVault
@@ -56,7 +59,8 @@ class Departures:
         holdings, snapshotter = self._holdings, self._shop.snapshotter
         if snapshotter is None:
             raise NotRunning(f"session {session_id} cannot be handed over: snapshots are off on this node")
-        async with holdings.lock(session_id):
+        await self._let_it_link(session_id)
+        async with self._leaving(session_id):
             runner, entry = holdings.find(session_id), holdings.asleep(session_id)
             if runner is not None:
                 entry = await runner.close()
@@ -75,6 +79,22 @@ class Departures:
             self._forget_snapshots(session_id)
             holdings.handed_over.add(session_id)
             log.info("session_handed_over", extra={"session_id": session_id})
+
+    @asynccontextmanager
+    async def _leaving(self, session_id: str) -> AsyncIterator[None]:
+        async with self._holdings.lock(session_id):
+            self._holdings.leaving.add(session_id)
+            try:
+                yield
+            finally:
+                self._holdings.leaving.discard(session_id)
+
+    async def _let_it_link(self, session_id: str) -> None:
+        """One that was scanned just now has no whole login yet. Raises NotRunning when it came to nothing."""
+        runner = self._holdings.find(session_id)
+        if runner is not None and runner.status is SessionStatus.AUTHENTICATED:
+            with suppress(BrowserGone):  # then what there is of it goes
+                await runner.calls.until_connected()
 
     async def log_out(self, session_id: str) -> None:
         """Remove the device from the account, waking it for that. Raises NotRunning, SlotError."""

@@ -30,6 +30,8 @@ class Holdings:
         """Gone from this disk, while the object store has not yet confirmed that it holds nothing of them."""
         self.erased: set[str] = set()
         """Nothing of them is left anywhere, and the functions have not heard of it yet."""
+        self.leaving: set[str] = set()
+        """Being closed and saved for another node; neither awake nor asleep, and not handed over yet."""
         self.handed_over: set[str] = set()
         """Saved and closed for another node, and the functions have not heard of it yet."""
         self._shop = shop
@@ -110,6 +112,11 @@ class Holdings:
         """Every linked session, awake or not, for the snapshotter."""
         sleepers = [SleepingSession(self._shop, entry) for entry in self._asleep.values()]
         return [*(runner.awake for runner in self._runners.values()), *sleepers]
+
+    @property
+    def is_empty(self) -> bool:
+        """No session is here, or on its way to another node without the functions having heard of it."""
+        return not (self.held() or self._asleep or self.leaving or self.handed_over)
 
     # ---- for the heartbeat
 

@@ -25,12 +25,16 @@ DRAIN_LOOK_SECONDS = 0.2
 
 
 async def drain(pool: Pool, lease: Lease) -> None:
-    """Take nothing new, and let the heartbeats hand over what is here while there is somebody to have it."""
+    """Take nothing new, and let the heartbeats hand over what is here while there is somebody to have it.
+
+    Until the functions have heard of the last one: who stops while a login is being saved, or before it was
+    told, leaves a session that nobody opens before the lease has run out.
+    """
     pool.draining = True
     holdings = pool.holdings
     try:
         async with asyncio.timeout(DRAIN_DEADLINE_SECONDS):
-            while lease.leased and (holdings.held() or holdings.hibernated):  # noqa: ASYNC110 - nobody else tells
+            while lease.leased and not holdings.is_empty:  # noqa: ASYNC110 - nobody else tells
                 await asyncio.sleep(DRAIN_LOOK_SECONDS)
     except TimeoutError:
         log.warning("drain_unfinished", extra={"sessions": len(holdings.held()) + holdings.hibernated})

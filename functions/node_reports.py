@@ -137,7 +137,7 @@ class NodeReports:
                 )  # it takes nothing new, so let another node have it
             else:
                 answer.run.append(spec_of(session))
-        elif session.linked and session.id not in heartbeat.handed_over:
+        elif _is_linked(session, heartbeat) and session.id not in heartbeat.handed_over:
             answer.hand_over.append(session.id)
         else:
             self._registry.placements.give(session.id, node.id, home.id)
@@ -163,3 +163,11 @@ class NodeReports:
         else:
             self._registry.device_removed(session.id, gave_up=True)
             answer.erase.append(session.id)
+
+
+def _is_linked(session: Session, heartbeat: Heartbeat) -> bool:
+    """Also where its node knows of the scan and the event is still on its way: given away like one that
+    waits, it would show a second QR to somebody who has scanned the first."""
+    return session.linked or any(
+        held.id == session.id and held.status == SessionStatus.AUTHENTICATED for held in heartbeat.sessions
+    )

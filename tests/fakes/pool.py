@@ -148,7 +148,8 @@ class FakePool:
         return answer
 
     def report(self) -> Heartbeat:
-        """What this node would say now."""
+        """What this node would say now. A scan shows here before its event is relayed."""
+        scanned = {one.session_id for one in self.outbox if one.type is EventType.SESSION_AUTHENTICATED}
         return Heartbeat(
             node_id=self.node_id,
             url=self.url,
@@ -160,7 +161,10 @@ class FakePool:
             draining=self.draining,
             sessions=[
                 HeldSession(
-                    id=spec.id, generation=spec.generation, start_seq=spec.start_seq, status="running"
+                    id=spec.id,
+                    generation=spec.generation,
+                    start_seq=spec.start_seq,
+                    status="authenticated" if spec.id in scanned else "running",
                 )
                 for spec in self.held.values()
             ],

@@ -87,6 +87,17 @@ def test_a_drained_node_hands_over_what_is_linked_and_gives_away_the_rest(
     assert (spec["generation"], spec["owned_since"], spec["linked"]) == (2, 2, True)
 
 
+def test_a_scan_that_only_its_node_knows_of_is_handed_over_and_not_given_away(
+    backend: Backend, pool: FakePool, other: FakePool, functions: LocalFunctions
+) -> None:
+    session_id = backend.create()["id"]
+    cli(functions, "nodes", "drain", "node-1")
+    pool.scan(session_id)  # and before its relay brings that, its heartbeat comes
+    answer = beat(pool, functions)
+    assert (answer["hand_over"], answer["drop"]) == ([session_id], [])
+    assert backend.session(session_id)["node_id"] == "node-1"
+
+
 def test_a_drained_node_keeps_what_nobody_else_can_have(
     backend: Backend, pool: FakePool, functions: LocalFunctions
 ) -> None:
