@@ -62,7 +62,7 @@ class Gunicorn(Process):
 
     def __enter__(self) -> Gunicorn:
         super().__enter__()
-        eventually(self._ready)
+        eventually(self._ready, "gunicorn serves", within=60)
         return self
 
     def _ready(self) -> bool:
@@ -71,7 +71,7 @@ class Gunicorn(Process):
             return False  # and whoever answers there is not ours
         try:
             return requests.get(f"{self.url}/readyz", timeout=5).status_code == 200
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):  # a crowded machine takes longer
             return False
 
 
