@@ -5,7 +5,7 @@ TEST_WORKERS ?= 3
 STAGE ?= dev
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run up test check bench acceptance soak serverless audit lock clean
+.PHONY: help setup demo run up test check bench acceptance soak rolling serverless audit lock clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 14
@@ -41,6 +41,9 @@ acceptance: setup ## Run the customer's tests and success criteria; URL= and API
 
 soak: setup ## Links, logouts, crashes and restarts at random for MINUTES=60; does anything grow?
 	@$(PYTHON) -m bench.soak --minutes $(or $(MINUTES),60)
+
+rolling: setup ## Replace three nodes one after another under traffic; does anybody notice?
+	@$(PYTHON) -m bench.rolling
 
 serverless: setup ## Package the functions for AWS Lambda, and prove them here without an account
 	@deploy/setup.sh serverless
