@@ -10,8 +10,6 @@ import asyncio
 import contextlib
 import logging
 import os
-import re
-import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Sequence
@@ -23,7 +21,6 @@ from browser_pool.errors import LaunchFailed
 from browser_pool.journal import BrowserMark
 from browser_pool.priority import in_background
 from browser_pool.profile import Profile
-from storage.errors import ConfigError
 
 log = logging.getLogger(__name__)
 
@@ -238,37 +235,6 @@ def browsers_of(data_dir: Path) -> dict[int, str]:
             if argument.startswith(MARK) and path.parent.parent == data_dir:
                 found[int(entry.name)] = path.name
     return found
-
-
-def find_executable(configured: str | None) -> str:
-    """The headless shell's own binary. Debian's /usr/bin entry is a script that forks, and a pid that
-    is not the browser's is of no use, so scripts are read for the binary they start. Raises ConfigError.
-    """
-    names = ("chromium-headless-shell", "headless_shell", "chrome-headless-shell")
-    found = (
-        configured or next((path for path in map(shutil.which, names) if path), None) or _playwrights_shell()
-    )
-    if found is None or not os.access(found, os.X_OK):
-        raise ConfigError(
-            [
-                f"CHROMIUM_PATH: no Chromium headless shell at {found or 'any usual place'}; run"
-                " `make setup`, or `apt-get install chromium-headless-shell`, or name one"
-            ]
-        )
-    with Path(found).open("rb") as file:
-        start = file.read(4096)
-    if start.startswith(b"#!"):
-        for candidate in re.findall(rb"/[\w./-]+", start.partition(b"\n")[2]):
-            path: str = candidate.decode()
-            if os.access(path, os.X_OK) and Path(path).is_file():
-                return path
-    return found
-
-
-def _playwrights_shell() -> str | None:
-    root = Path("~/.cache/ms-playwright").expanduser()
-    shells = sorted(root.glob("chromium_headless_shell-*/chrome-*/*headless*shell"))
-    return str(shells[-1]) if shells else None
 
 
 def _read_port(path: Path) -> int | None:

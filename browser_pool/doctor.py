@@ -19,11 +19,11 @@ from pathlib import Path
 
 from aiohttp import ClientSession
 
-from browser_pool.chromium import find_executable
 from browser_pool.config import PoolConfig
 from browser_pool.confinement import find_confinement
 from browser_pool.driver import Driver
 from browser_pool.examination import Examination, Examiner
+from browser_pool.executable import find_executable
 from browser_pool.lookup_file import LookupFile
 from browser_pool.port_guard import FIX, Reach, look_at_ports
 from browser_pool.profile import Profile

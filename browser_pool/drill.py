@@ -23,12 +23,13 @@ from typing import Any
 from playwright.async_api import Error
 
 from browser_pool.blank_site import BlankSite
-from browser_pool.chromium import Chromium, find_executable
+from browser_pool.chromium import Chromium
 from browser_pool.config import PoolConfig
 from browser_pool.confinement import find_confinement
 from browser_pool.drilled import Drilled, origin_of, verdict
 from browser_pool.driver import Driver
 from browser_pool.errors import SlotError
+from browser_pool.executable import find_executable
 from browser_pool.no_network import BROWSER_FLAGS, raise_loopback, without_network
 from browser_pool.profile import Profile
 from browser_pool.user_agent import read_user_agent

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from browser_pool.background import begin
-from browser_pool.chromium import find_executable
 from browser_pool.config import PoolConfig
 from browser_pool.confinement import Confinement, find_confinement
+from browser_pool.executable import find_executable
 from browser_pool.node_lock import node_lock
 from browser_pool.port_guard import PortsSeen, look_at_ports
 from browser_pool.sandbox_proof import prove_sandbox

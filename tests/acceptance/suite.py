@@ -18,7 +18,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from standardwebhooks import WebhookVerificationError
 
-from browser_pool.chromium import find_executable
+from browser_pool.executable import find_executable
 from tests.system import System
 from tests.waiting import eventually
 

@@ -15,10 +15,11 @@ import pytest
 from aiohttp import web
 
 from browser_pool.capture import STOPPED_WITHIN_SECONDS, capture, go_on, signature
-from browser_pool.chromium import Chromium, find_executable
+from browser_pool.chromium import Chromium
 from browser_pool.confinement import Confinement, find_confinement
 from browser_pool.driver import Driver
 from browser_pool.errors import CaptureFailed
+from browser_pool.executable import find_executable
 from browser_pool.profile import Profile
 from browser_pool.user_agent import read_user_agent
 from tests.waiting import eventually

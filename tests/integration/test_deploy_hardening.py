@@ -28,7 +28,7 @@ MOST_EXPOSED = {
 PROVE = """
 import asyncio, sys
 from pathlib import Path
-from browser_pool.chromium import find_executable
+from browser_pool.executable import find_executable
 from browser_pool.confinement import find_confinement
 from browser_pool.sandbox_proof import prove_sandbox
 

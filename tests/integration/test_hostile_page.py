@@ -15,10 +15,11 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession
 
-from browser_pool.chromium import Chromium, find_executable
+from browser_pool.chromium import Chromium
 from browser_pool.confinement import Confinement, find_confinement
 from browser_pool.driver import Driver
 from browser_pool.errors import LaunchFailed, PageUnreachable, SlotError
+from browser_pool.executable import find_executable
 from browser_pool.journal import BrowserMark
 from browser_pool.lookup_file import LookupFile
 from browser_pool.profile import Profile

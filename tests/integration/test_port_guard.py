@@ -50,7 +50,8 @@ needs_filter = pytest.mark.skipif(
 REAL_BROWSER = """
 import asyncio, json, sys
 from pathlib import Path
-from browser_pool.chromium import Chromium, find_executable
+from browser_pool.chromium import Chromium
+from browser_pool.executable import find_executable
 from browser_pool.confinement import find_confinement
 from browser_pool.port_guard import try_as
 from browser_pool.profile import Profile
