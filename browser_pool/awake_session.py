@@ -13,8 +13,8 @@ from browser_pool.errors import BrowserGone, CaptureFailed
 from browser_pool.lease import Lease
 from browser_pool.link_tracker import LinkTracker
 from browser_pool.profile import Profile
+from browser_pool.saved_session import event_data
 from browser_pool.session_ledger import SessionLedger
-from browser_pool.snapshotter import event_data
 from storage.events import EventType
 from storage.models import SessionStatus
 from storage.node_protocol import SessionSpec

@@ -13,7 +13,7 @@ from pathlib import Path
 from browser_pool.index_document import NAME
 from browser_pool.memory_watch import MB, MemoryLimits, default_budget
 from browser_pool.port_guard import Guard
-from browser_pool.snapshotter import SnapshotTimes
+from browser_pool.snapshot_account import SnapshotTimes
 from storage.errors import ConfigError
 from storage.private_tls import PrivateTls
 from storage.secret_rules import problems_of, split_secrets

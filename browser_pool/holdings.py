@@ -13,9 +13,9 @@ from browser_pool.errors import NotRunning
 from browser_pool.journal import JournalEntry
 from browser_pool.keyed_locks import KeyedLocks
 from browser_pool.profile import WARM_PREFIX, Profile, profiles_on_disk
+from browser_pool.saved_session import Saved
 from browser_pool.session_runner import SessionRunner
 from browser_pool.sleeping_session import SleepingSession
-from browser_pool.snapshotter import Saved
 from browser_pool.workshop import Workshop
 from storage.models import LINKED
 from storage.node_protocol import HeldSession, SessionSpec

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from browser_pool.journal import JournalEntry
 from browser_pool.profile import Profile
-from browser_pool.snapshotter import event_data
+from browser_pool.saved_session import event_data
 from browser_pool.workshop import Workshop
 from storage.events import EventType
 from storage.node_protocol import SessionSpec

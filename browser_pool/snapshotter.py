@@ -10,11 +10,10 @@ import asyncio
 import logging
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn
 
 from ulid import ULID
 
@@ -22,10 +21,10 @@ from browser_pool.capture import capture, signature
 from browser_pool.errors import CaptureFailed
 from browser_pool.in_thread import in_thread
 from browser_pool.metrics import PoolMetrics
-from browser_pool.profile import Profile
+from browser_pool.saved_session import Saved
+from browser_pool.snapshot_account import SnapshotAccount, SnapshotTimes
 from browser_pool.snapshot_store import SnapshotStore
-from storage.clock import Clock, to_wire
-from storage.node_protocol import SessionSpec
+from storage.clock import Clock
 from storage.objects import StoreError
 from storage.snapshot_errors import SnapshotError, StaleGeneration
 from storage.snapshot_record import About, Snapshot
@@ -36,57 +35,11 @@ log = logging.getLogger(__name__)
 STAGING_DIR = "snapshot-staging"
 LOOK_EVERY = timedelta(seconds=2)
 """A look is some 40 stats a session, in a thread."""
-RETRY_AFTER = timedelta(seconds=5)
-RETRY_AT_MOST = timedelta(minutes=5)
 LAST_SAVE = timedelta(seconds=20)
 PRUNE_EVERY = 10
 """Saves of a session between two prunes: each costs a listing."""
 LOGIN = "login_id"
 """In the record of each snapshot: which login it holds."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class SnapshotTimes:
-    """When changes are saved; see PoolConfig for the reasons."""
-
-    quiet: timedelta
-    every: timedelta
-    keep: int
-
-
-class Saved(Protocol):
-    """What the snapshotter has to know of a session; a runner is one."""
-
-    @property
-    def spec(self) -> SessionSpec: ...
-    @property
-    def profile(self) -> Profile: ...
-    @property
-    def phone_number(self) -> str | None: ...
-    @property
-    def web_version(self) -> str | None: ...
-    @property
-    def group(self) -> int | None: ...
-    @property
-    def may_be_saved(self) -> bool: ...
-    async def settle_storage(self) -> None: ...
-    def on_snapshot(self, snapshot: Snapshot) -> None: ...
-
-
-@dataclass
-class _Account:
-    """What we remember of one session between looks."""
-
-    saved: str | None = None
-    seen: str | None = None
-    seen_at: float = 0.0
-    dirty_since: float | None = None
-    failures: int = 0
-    not_before: float = 0.0
-    saves: int = 0
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    known: bool = False
-    """`saved` was read from the disk."""
 
 
 class Snapshotter:
@@ -112,7 +65,7 @@ class Snapshotter:
         self._node_id = node_id
         self._chromium = chromium
         self._times = times
-        self._accounts: dict[str, _Account] = {}
+        self._accounts: dict[str, SnapshotAccount] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         shutil.rmtree(self._staging, ignore_errors=True)  # of a pool that was killed in the middle of a save
 
@@ -134,22 +87,14 @@ class Snapshotter:
             await self._look(session)
 
     async def _look(self, session: Saved) -> None:
-        account = self._accounts.setdefault(session.spec.id, _Account())
+        account = self._accounts.setdefault(session.spec.id, SnapshotAccount())
         now = self._clock.monotonic()
         if account.lock.locked() or now < account.not_before:
             return
         if not account.known:
             account.saved, account.known = await in_thread(session.profile.saved_signature), True
         seen = await in_thread(partial(signature, session.profile))
-        if seen == account.saved:
-            account.dirty_since = None
-            return
-        if seen != account.seen:
-            account.seen, account.seen_at = seen, now
-            account.dirty_since = account.dirty_since if account.dirty_since is not None else now
-        quiet = now - account.seen_at >= self._times.quiet.total_seconds()
-        waited = now - (account.dirty_since or now) >= self._times.every.total_seconds()
-        if quiet or waited:
+        if account.is_due(seen, now, self._times):
             self.save_soon(session)
 
     def save_soon(self, session: Saved) -> None:
@@ -167,7 +112,7 @@ class Snapshotter:
     async def save(self, session: Saved) -> Snapshot | None:
         """Save now; None when nothing has changed. Raises StoreError, SnapshotError, CaptureFailed."""
         session_id = session.spec.id
-        account = self._accounts.setdefault(session_id, _Account())
+        account = self._accounts.setdefault(session_id, SnapshotAccount())
         async with account.lock:
             try:
                 snapshot = await self._save(session, account)
@@ -175,12 +120,9 @@ class Snapshotter:
                 self._metrics.snapshot_failed()
                 raise CaptureFailed(f"session {session_id}: {error}") from error
             except (StoreError, SnapshotError, CaptureFailed) as error:
-                account.failures += 1
                 self._metrics.snapshot_failed()
-                pause = min(RETRY_AT_MOST, RETRY_AFTER * 2.0 ** min(account.failures - 1, 10))
-                if isinstance(error, StaleGeneration):
-                    pause = RETRY_AT_MOST  # another node has the session; the next heartbeat says so
-                account.not_before = self._clock.monotonic() + pause.total_seconds()
+                # a stale generation is another node's session; the next heartbeat says so
+                account.failed(self._clock.monotonic(), give_way=isinstance(error, StaleGeneration))
                 extra = {"session_id": session_id, "failures": account.failures, "why": str(error)[:300]}
                 log.warning("snapshot_failed", extra=extra)
                 raise
@@ -205,7 +147,7 @@ class Snapshotter:
         except (StoreError, SnapshotError, CaptureFailed):
             return  # said and counted in `save`
 
-    async def _save(self, session: Saved, account: _Account) -> Snapshot | None:
+    async def _save(self, session: Saved, account: SnapshotAccount) -> Snapshot | None:
         session_id, profile = session.spec.id, session.profile
         staged = self._staging / str(ULID())
         began = self._clock.monotonic()
@@ -229,8 +171,7 @@ class Snapshotter:
         finally:
             await in_thread(partial(shutil.rmtree, staged, ignore_errors=True))
         await in_thread(partial(profile.remember_saved, seen))
-        account.saved, account.known = seen, True
-        account.saves += 1
+        account.was_saved(seen)
         if snapshot is None:
             return None
         log.info(
@@ -273,15 +214,3 @@ class Snapshotter:
         """Wait for the saves under way; they end within the store's deadlines."""
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await in_thread(partial(shutil.rmtree, self._staging, ignore_errors=True))
-
-
-def event_data(snapshot: Snapshot) -> dict[str, Any]:
-    """What `snapshot_saved` says. Everything new was read back before the head was flipped."""
-    saved_at = to_wire(snapshot.saved_at)
-    return {
-        "snapshot_id": snapshot.id,
-        "saved_at": saved_at,
-        "verified_at": saved_at,
-        "size_bytes": snapshot.size_bytes,
-        "new_bytes": snapshot.new_bytes,
-    }
