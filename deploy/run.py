@@ -8,14 +8,13 @@ import sys
 from collections.abc import Mapping
 
 from deploy.backend import WorkspaceKeys, create_session, kept_workspace
+from deploy.command import run
 from deploy.env_files import with_env_file, with_own_secrets
 from deploy.registry_mirror import RegistryMirror
 from deploy.settings import ROOT, Settings
 from deploy.stack import Stack
 from deploy.up import bring_back_registry, stop_signal, unless
-from storage import logs
 from storage.clock import SystemClock
-from storage.errors import ConfigError, LinkpoolError
 
 WORKSPACE_FILE = "workspace.json"
 
@@ -65,16 +64,7 @@ The key is kept in {settings.data_dir / WORKSPACE_FILE}. All calls: {settings.pu
 
 
 def main() -> int:
-    logs.configure()
-    try:
-        asyncio.run(serve(settings_of(os.environ)))
-    except ConfigError as error:
-        print(error, file=sys.stderr)
-        return 2
-    except LinkpoolError as error:
-        print(f"linkpool is down: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return run(lambda: serve(settings_of(os.environ)))
 
 
 if __name__ == "__main__":

@@ -9,13 +9,13 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+from deploy.command import run
 from deploy.env_files import missing_secrets, with_env_file
 from deploy.registry_mirror import RegistryMirror
 from deploy.settings import ROOT, Settings
 from deploy.stack import Stack
-from storage import logs
 from storage.clock import SystemClock
-from storage.errors import ConfigError, LinkpoolError
+from storage.errors import ConfigError
 
 
 def settings_of(environ: Mapping[str, str]) -> Settings:
@@ -75,16 +75,7 @@ async def serve(settings: Settings) -> None:
 
 
 def main() -> int:
-    logs.configure()
-    try:
-        asyncio.run(serve(settings_of(os.environ)))
-    except ConfigError as error:
-        print(error, file=sys.stderr)
-        return 2
-    except LinkpoolError as error:
-        print(f"linkpool is down: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return run(lambda: serve(settings_of(os.environ)))
 
 
 if __name__ == "__main__":

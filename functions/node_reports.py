@@ -7,6 +7,7 @@ registry does not know are left alone: unknown is not a reason to close anything
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from datetime import timedelta
 
 from functions.event_intake import EventIntake
@@ -40,6 +41,16 @@ class _LazyFleet:
         if self._fleet is None:
             self._fleet = self._placer.fleet()
         return self._fleet
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Beat:
+    """One heartbeat while it is answered."""
+
+    answer: HeartbeatAnswer
+    fleet: _LazyFleet
+    node: Node
+    heartbeat: Heartbeat
 
 
 class NodeReports:
@@ -83,26 +94,17 @@ class NodeReports:
             erase=[],
             alone=alone,
         )
-        known, fleet = set(reported), _LazyFleet(self._placer)
+        beat = _Beat(answer=answer, fleet=_LazyFleet(self._placer), node=node, heartbeat=heartbeat)
+        known = set(reported)
         for session in self._registry.sessions.for_node(heartbeat.node_id, reported):
-            self._add_wish(
-                answer, fleet, node, heartbeat, session, session.id in running, session.id in known
-            )
+            self._add_wish(beat, session, session.id in running, session.id in known)
         return answer
 
-    def _add_wish(
-        self,
-        answer: HeartbeatAnswer,
-        fleet: _LazyFleet,
-        node: Node,
-        heartbeat: Heartbeat,
-        session: Session,
-        running: bool,
-        reported: bool,
-    ) -> None:
+    def _add_wish(self, beat: _Beat, session: Session, running: bool, reported: bool) -> None:
         """What this node should do about one session, if anything."""
+        answer, node = beat.answer, beat.node
         if session.wanted is Wanted.ERASED:
-            if reported or (session.snapshot_id is not None and session.id not in heartbeat.erased):
+            if reported or (session.snapshot_id is not None and session.id not in beat.heartbeat.erased):
                 answer.erase.append(session.id)
             elif session.node_id == node.id:
                 self._registry.mark_erased(session.id)
@@ -111,7 +113,7 @@ class NodeReports:
                 (answer.close if session.node_id is None else answer.drop).append(session.id)
         elif session.wanted is Wanted.OPEN:
             if node.leaving or session.moving_to is not None:
-                self._add_leaving(answer, fleet, node, heartbeat, session, running)
+                self._add_leaving(beat, session, running)
             else:
                 answer.run.append(spec_of(session))
         elif session.wanted is Wanted.LOGGED_OUT:
@@ -119,29 +121,21 @@ class NodeReports:
         elif running:
             answer.close.append(session.id)
 
-    def _add_leaving(
-        self,
-        answer: HeartbeatAnswer,
-        fleet: _LazyFleet,
-        node: Node,
-        heartbeat: Heartbeat,
-        session: Session,
-        running: bool,
-    ) -> None:
+    def _add_leaving(self, beat: _Beat, session: Session, running: bool) -> None:
         """One that should go elsewhere. A linked one is saved and closed here before it is opened there."""
-        home = fleet.get().next_home(session, node)
+        answer, node = beat.answer, beat.node
+        home = beat.fleet.get().next_home(session, node)
         if home is None:
             if node.draining and not running and session.status is SessionStatus.CREATED:
-                self._registry.placements.unplace(
-                    session.id
-                )  # it takes nothing new, so let another node have it
+                # it takes nothing new, so let another node have it
+                self._registry.placements.unplace(session.id)
             else:
                 answer.run.append(spec_of(session))
-        elif _is_linked(session, heartbeat) and session.id not in heartbeat.handed_over:
+        elif _is_linked(session, beat.heartbeat) and session.id not in beat.heartbeat.handed_over:
             answer.hand_over.append(session.id)
         else:
             self._registry.placements.give(session.id, node.id, home.id)
-            fleet.get().has_one_more(session, home)
+            beat.fleet.get().has_one_more(session, home)
             if running:
                 answer.drop.append(session.id)
             log.info(
