@@ -242,8 +242,7 @@ class BrowserRun:
 
     async def drop(self) -> None:
         """Kill it; another one may be found or started."""
-        if self.slot is not None:
-            await self.slot.kill()
+        await self.kill()
         self.slot = self.page.new_ref_due = self._ledger.mark = None
 
     async def detach(self) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from browser_pool.awake_session import AwakeSession
 from browser_pool.browser_run import BrowserRun
 from browser_pool.diagnosis import Failure, write_diagnosis
-from browser_pool.errors import LoginLost, NotRunning, PageHostile, SlotError
+from browser_pool.errors import BrowserGone, LoginLost, NotRunning, PageHostile, SlotError
 from browser_pool.in_thread import in_thread
 from browser_pool.journal import JournalEntry
 from browser_pool.link_tracker import LinkTracker
@@ -127,6 +127,12 @@ class SessionRunner:
                 except SlotError as error:
                     hostile = self._run.slot.hostile if self._run.slot else None
                     await self._after_failure(error if hostile is None else PageHostile(hostile))
+                except Exception as error:
+                    # what nobody foresaw must not leave a browser that nobody follows, nor a session that
+                    # seems to run: it counts as the browser's end, and the policy bounds it
+                    log.exception("session_runner_stumbled", extra={"session_id": self.spec.id})
+                    why = f"the node failed with {type(error).__name__}; its log has the traceback"
+                    await self._after_failure(BrowserGone(why))
             await self._clean_up()
         except Exception:
             log.exception("session_runner_failed", extra={"session_id": self.spec.id})
