@@ -15,7 +15,7 @@ from bench.trend import trend
 
 KB = 1024
 MB = 1024 * 1024
-COUNTED = (*OURS, PLAYWRIGHTS, "asyncio.", "_asyncio.", "aiohttp.", "threading.", "sqlite3.")
+COUNTED = (*OURS, PLAYWRIGHTS, "asyncio.", "_asyncio.", "aiohttp.", "sqlite3.Connection")
 """Types whose objects are told one by one. Of the rest only Python's memory as a whole."""
 A_TYPE = 0.04
 """Objects of one type for each session: eight after 200. A leak is one or more."""
@@ -54,7 +54,8 @@ def _process(role: str, rounds: Sequence[Round]) -> dict[str, Any]:
         }
     types = _types([(sessions, look) for sessions, look in looks[1:] if look.census is not None])
     leaks = [name for name, one in figures.items() if one["each_session"] > one["limit"]]
-    return {"role": role, "leaks": [*leaks, *types], "figures": figures, "types": types}
+    others = _types(late, every=True)
+    return {"role": role, "leaks": [*leaks, *types], "figures": figures, "types": types, "others": others}
 
 
 def _value(look: Look, name: str) -> float:
@@ -69,12 +70,12 @@ def _each(looks: Sequence[tuple[int, Look]], name: str) -> float:
     return trend([sessions for sessions, _ in looks], [_value(look, name) for _, look in looks]).slope
 
 
-def _types(looks: Sequence[tuple[int, Look]]) -> dict[str, float]:
+def _types(looks: Sequence[tuple[int, Look]], *, every: bool = False) -> dict[str, float]:
     """Those that grow, with how many stay of each session. The first round has made what is made once."""
-    if not looks:
-        return {}
-    found = {}
-    for name in {name for _, look in looks if look.census for name in look.census.of(*COUNTED)}:
+    found: dict[str, float] = {}
+    for name in {
+        name for _, look in looks if look.census for name in look.census.of(*([""] if every else COUNTED))
+    }:
         counts = [look.census.types.get(name, 0) for _, look in looks if look.census]
         each = trend([sessions for sessions, _ in looks], counts).slope
         if each > A_TYPE:

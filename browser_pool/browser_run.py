@@ -204,9 +204,9 @@ class BrowserRun:
     async def _do(self, slot: Slot, outcomes: Iterable[Outcome]) -> None:
         for outcome in outcomes:
             match outcome:
-                case Report(type=EventType.SESSION_READY):
-                    # ready means: from now on kill -9 loses nothing, and localStorage is not on disk yet
+                case Act.SETTLE:
                     await slot.save_local_storage()
+                case Report(type=EventType.SESSION_READY):
                     self._ledger.write(outcome)
                     await self._shop.web_versions.connected(slot.load)
                 case Report():

@@ -308,6 +308,9 @@ class LinkTracker:
             return
         if self._linked:
             return
+        # ready means: from now on kill -9 loses nothing. Until that is so the session is not connected here
+        # either: one that was closed in between said that it had lost what it never said it had
+        yield Act.SETTLE
         self.phone_number = data["phone_number"]
         self._linked = True
         yield self.report(EventType.SESSION_READY, **data)

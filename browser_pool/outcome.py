@@ -15,6 +15,8 @@ class Act(StrEnum):
 
     REFRESH_REF = "refresh_ref"
     TAKE_OVER = "take_over"
+    SETTLE = "settle"
+    """Bring the page's localStorage to disk; what comes after it is not so before that is done."""
     RESTORE = "restore"
     """The login is not in the profile any more, and nobody said that it was revoked."""
     END = "end"

@@ -10,7 +10,7 @@ import asyncio
 import logging
 from dataclasses import replace
 
-from browser_pool.chromium import browsers_of, kill_group
+from browser_pool.chromium import browsers_of, end, kill_group
 from browser_pool.errors import NotRunning, SnapshotsOff
 from browser_pool.holdings import Holdings, is_warm
 from browser_pool.in_thread import in_thread
@@ -20,7 +20,7 @@ from browser_pool.profile import WARM_PREFIX, Profile, finish_erasing, profiles_
 from browser_pool.session_runner import SessionRunner
 from browser_pool.warm_keeper import WarmKeeper
 from browser_pool.workshop import Workshop
-from storage.models import ReasonCode, SessionStatus
+from storage.models import ENDED, ReasonCode, SessionStatus
 from storage.node_protocol import SessionSpec
 
 log = logging.getLogger(__name__)
@@ -178,6 +178,8 @@ class Pool:
         for entry in entries:
             if is_warm(entry):
                 self.warm.resume(entry)
+            elif entry.status in ENDED:
+                await self._finish(entry)
             elif entry.status is SessionStatus.HIBERNATED and entry.browser is None:
                 self.holdings.rest(entry)
             else:
@@ -185,6 +187,13 @@ class Pool:
         self.holdings.taken_up = True
         if entries:
             log.info("sessions_resumed", extra={"count": len(entries)})
+
+    async def _finish(self, entry: JournalEntry) -> None:
+        """The last pool process was killed after this session's last word. Its profile stays until somebody
+        wants it anew, or erased."""
+        if entry.browser is not None:
+            await end(entry.browser)
+        self._shop.journal.forget(entry.spec.id)
 
     async def stop(self, *, keep_browsers: bool) -> None:
         """End every runner: browsers close in order, or stay for the next pool process."""

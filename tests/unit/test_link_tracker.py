@@ -59,9 +59,19 @@ def test_a_scan_is_told_step_by_step() -> None:
     assert driven.sees(SocketState("PAIRING")) == [E.SESSION_PROGRESSED]
     assert driven.sees(SocketState("OPENING")) == []
     assert driven.sees(ME) == [E.SESSION_AUTHENTICATED]
-    assert driven.sees(SocketState("CONNECTED")) == [E.SESSION_READY]
+    assert driven.sees(SocketState("CONNECTED")) == [Act.SETTLE, E.SESSION_READY]
     assert driven.sees(Synced(), ME) == []
     assert driven.tracker.status is SessionStatus.CONNECTED
+
+
+def test_a_link_that_dies_before_its_login_is_on_disk_was_never_connected() -> None:
+    driven = Driven()
+    driven.sees(SocketState("UNPAIRED"), RefShown("a,b"), SocketState("PAIRING"), ME)
+    outcomes = iter(driven.tracker.on_fact(SocketState("CONNECTED")))
+    assert next(outcomes) is Act.SETTLE
+    assert driven.tracker.status is SessionStatus.AUTHENTICATED
+    assert shorts(driven.tracker.browser_lost(ReasonCode.BROWSER_CRASH)) == [E.SESSION_STARTING]
+    assert driven.sees(SocketState("CONNECTED"), ME)[-2:] == [Act.SETTLE, E.SESSION_READY]
 
 
 def test_a_number_alone_is_no_login() -> None:
@@ -80,7 +90,7 @@ def test_a_late_number_follows_a_session_that_is_connected_without_it() -> None:
     driven.sees(SocketState("UNPAIRED"), RefShown("a,b"), SocketState("PAIRING"))
     assert driven.sees(SocketState("CONNECTED")) == [E.SESSION_AUTHENTICATED, E.SESSION_PROGRESSED]
     assert driven.after(17) == []
-    assert driven.after(1) == [E.SESSION_READY]
+    assert driven.after(1) == [Act.SETTLE, E.SESSION_READY]
     assert driven.tracker.phone_number is None
     assert driven.sees(ME) == [E.PHONE_RESOLVED]
     assert driven.tracker.phone_number == "+6281234567890"
@@ -92,7 +102,7 @@ def test_a_number_that_comes_in_time_makes_one_ready() -> None:
     driven.sees(SocketState("UNPAIRED"), RefShown("a,b"), SocketState("CONNECTED"))
     assert driven.sees(Synced()) == []
     assert driven.after(4.9) == []
-    assert driven.sees(ME) == [E.SESSION_READY]
+    assert driven.sees(ME) == [Act.SETTLE, E.SESSION_READY]
     assert driven.after(60) == []
 
 
@@ -210,7 +220,7 @@ def test_a_passkey_stops_the_loop_of_qrs_and_may_end_well() -> None:
     assert driven.sees(SocketState("UNPAIRED_IDLE"), RefStale(), PasskeyDemanded()) == []
     assert driven.after(400) == [], "neither the QR's nor the link's deadline counts now"
     done = driven.sees(SocketState("OPENING"), ME, SocketState("CONNECTED"))
-    assert done == [E.SESSION_AUTHENTICATED, E.SESSION_READY]
+    assert done == [E.SESSION_AUTHENTICATED, Act.SETTLE, E.SESSION_READY]
 
 
 def test_a_passkey_that_nobody_gives_expires() -> None:
