@@ -8,6 +8,7 @@ three things are told: chats, a browser that takes a link for itself, and an ope
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -32,6 +33,9 @@ OPS = "ops"
 
 BINDING = "pages.bind"
 """What is told of the request with which a browser takes a link for itself."""
+
+_NUMBER = re.compile(r"\d[\d ().-]{5,}\d")
+"""Seven digits or more, however they are parted."""
 
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 _SEE_OTHER = 303
@@ -128,7 +132,12 @@ def _subjects(entry: AuditEntry) -> dict[str, str]:
     """The ids of the address. A link's token is none: it is a secret, and the session is known."""
     if entry.actor_kind is ActorKind.LINK:
         return {"session_id": entry.actor}
-    return {name: str(value)[:100] for name, value in (request.view_args or {}).items()}
+    return {name: _subject(str(value)) for name, value in (request.view_args or {}).items()}
+
+
+def _subject(text: str) -> str:
+    """An id as it is; of what a caller took for one, nothing that could be a phone number."""
+    return text if is_id(text) or is_delivery_id(text) else _NUMBER.sub("…", text)[:100]
 
 
 def _finish(audit: AuditLog, entry: AuditEntry, deed: Deed, response: Response) -> None:

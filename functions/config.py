@@ -73,6 +73,8 @@ class FunctionsConfig:
     """OPS_TOKEN, none: opens the operator's page /ops; without one nobody may."""
     events_keep: timedelta
     """EVENTS_KEEP_DAYS, 30: how long applied events and delivered webhooks are remembered."""
+    ended_keep: timedelta | None
+    """ENDED_KEEP_DAYS, 0: how long ended sessions are kept before they are erased; None: until deleted."""
     audit_keep: timedelta
     """AUDIT_KEEP_DAYS, 365: how long the audit log is remembered."""
     limits: LimitSettings
@@ -120,6 +122,7 @@ class FunctionsConfig:
             events_keep=timedelta(
                 days=read.number("EVENTS_KEEP_DAYS", default=EVENTS_KEEP_DAYS, least=1, most=3650)
             ),
+            ended_keep=read.days_or_never("ENDED_KEEP_DAYS"),
             audit_keep=timedelta(
                 days=read.number("AUDIT_KEEP_DAYS", default=AUDIT_KEPT.days, least=1, most=3650)
             ),
@@ -183,6 +186,10 @@ class _Reader:
 
     def whole(self, name: str, *, default: int) -> int:
         return round(self.number(name, default=default, least=0, most=10**7))
+
+    def days_or_never(self, name: str) -> timedelta | None:
+        days = self.number(name, default=0, least=0, most=3650)
+        return timedelta(days=days) if days else None
 
     def limits_state(self, name: str) -> LimitsKept:
         text = self._environ.get(name) or LimitsKept.FILE

@@ -224,7 +224,7 @@ def make_deliverer(config: FunctionsConfig, database: Database, http: GuardedHtt
         database=database,
         deliveries=Deliveries(database, clock),
         sender=WebhookSender(http, clock),
-        retention=Retention(database, clock, config.events_keep, config.audit_keep),
+        retention=Retention(database, clock, config.events_keep, config.audit_keep, config.ended_keep),
         clock=clock,
         schedule=config.webhook_retry,
         metrics=open_metrics(config.metrics_token),

@@ -253,8 +253,8 @@ def _numbers() -> str:
             f"| under way to an endpoint at a time, answering within {_spell(QUICK)} | {QUICK_TURNS} |",
             f"| the same while it is slow, failing or new | {SLOW_TURNS} |",
             f"| kept of an answer | {LONGEST_ANSWER_BYTES} bytes |",
-            f"| delivered webhooks are kept | `EVENTS_KEEP_DAYS`, {EVENTS_KEEP_DAYS} days |",
-            f"| webhooks that were given up are kept | {DEAD_KEPT.days} days |",
+            f"| delivered webhooks are kept | your `events_keep_days`, else {EVENTS_KEEP_DAYS} days |",
+            f"| webhooks that were given up are kept | your `events_keep_days`, else {DEAD_KEPT.days} days |",
         ]
     )
 

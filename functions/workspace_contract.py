@@ -80,6 +80,10 @@ class WorkspaceSettings(Answer):
     """Where a logo may come from; the operator's to change."""
     allowed_origins: list[str]
     """Sites that may frame hosted pages."""
+    events_keep_days: int | None
+    """How long events and webhooks are remembered; null: as the operator has set it for all."""
+    ended_keep_days: int | None
+    """When sessions that ended are erased; 0: never, null: as the operator has set it for all."""
     created_at: Time
 
 
@@ -145,6 +149,8 @@ _WORKSPACE: dict[str, Any] = {
     "logo_url": "https://cdn.example.com/logo.svg",
     "logo_origins": ["https://cdn.example.com"],
     "allowed_origins": ["https://app.example.com"],
+    "events_keep_days": None,
+    "ended_keep_days": 90,
     "created_at": "2026-01-31T09:00:00.000Z",
 }
 _LINE: dict[str, Any] = {
@@ -218,7 +224,7 @@ OPERATIONS: Operations = {
     "workspace.show": Operation(summary="Show your workspace", replies=(_settings("As it is."),)),
     "workspace.change": Operation(
         summary="Change your workspace",
-        text="What is not given stays; lists are replaced whole; null takes colour and logo away.",
+        text="What is not given stays; lists are replaced whole; null takes colour, logo and own days away.",
         body=WorkspaceChange,
         body_example={"accent_color": "#0a7a55", "allowed_origins": ["https://app.example.com"]},
         replies=(_settings("Changed."),),

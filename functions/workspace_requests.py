@@ -10,6 +10,7 @@ from functions.bodies import Body, without_null
 from functions.session_requests import Url
 from storage.duplicates import DuplicatePolicy
 from storage.page_settings import MOST_ORIGINS
+from storage.workspaces import MOST_DAYS
 
 
 def _name(name: str) -> str:
@@ -29,7 +30,7 @@ Origins = Annotated[list[Url], Field(max_length=MOST_ORIGINS)]
 
 
 class WorkspaceChange(Body):
-    """Body of PATCH /api/workspace: what is not given stays; null takes colour and logo away.
+    """Body of PATCH /api/workspace: what is not given stays; null takes colour, logo and own days away.
 
     Lists are replaced whole. Forms of colours and origins are checked by `storage.page_settings`.
     """
@@ -41,3 +42,5 @@ class WorkspaceChange(Body):
     accent_color: Annotated[str, StringConstraints(max_length=20)] | None = None
     logo_url: Url | None = None
     allowed_origins: Origins | None = None
+    events_keep_days: Annotated[int, Field(ge=1, le=MOST_DAYS)] | None = None
+    ended_keep_days: Annotated[int, Field(ge=0, le=MOST_DAYS)] | None = None

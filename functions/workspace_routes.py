@@ -20,7 +20,7 @@ from storage.duplicates import DuplicatePolicy
 from storage.page_settings import BadSetting
 from storage.workspaces import Workspace
 
-_NULL_IS_NONE = frozenset({"accent_color", "logo_url"})
+_NULL_IS_NONE = frozenset({"accent_color", "logo_url", "events_keep_days", "ended_keep_days"})
 
 
 def workspace_routes(services: Services) -> Blueprint:
@@ -53,6 +53,8 @@ def workspace_to_wire(workspace: Workspace) -> dict[str, Any]:
         "logo_url": workspace.logo_url,
         "logo_origins": list(workspace.logo_origins),
         "allowed_origins": list(workspace.allowed_origins),
+        "events_keep_days": workspace.events_keep_days,
+        "ended_keep_days": workspace.ended_keep_days,
         "created_at": to_wire(workspace.created_at),
     }
 

@@ -18,6 +18,7 @@ import click
 
 from storage.cli_audit import audit, operator_did
 from storage.cli_erase import erase_workspace
+from storage.cli_keep_days import AS_ALL, ENDED_KEEP_HELP, EVENTS_KEEP_HELP, KeepDays
 from storage.cli_keys import keys
 from storage.cli_nodes import move_session, nodes
 from storage.cli_numbers import numbers
@@ -138,6 +139,8 @@ def list_workspaces(as_json: bool) -> None:
 @click.option("--max-sessions", type=QUOTA, help="Sessions that are not deleted: a number, or none.")
 @click.option("--max-starting", type=QUOTA, help="Sessions between start and link: a number, or none.")
 @click.option("--max-linked", type=QUOTA, help="Links, with QRs on display: a number, or none.")
+@click.option("--events-keep-days", type=KeepDays(least=1), help=EVENTS_KEEP_HELP)
+@click.option("--ended-keep-days", type=KeepDays(least=0), help=ENDED_KEEP_HELP)
 @as_json
 def set_workspace(workspace_id: str, as_json: bool, **given: Any) -> None:
     """Change a workspace, from its next link on; what is not given stays."""
@@ -159,8 +162,8 @@ def set_workspace(workspace_id: str, as_json: bool, **given: Any) -> None:
 
 
 def _cleared(value: Any) -> Any:
-    """An empty text takes a setting away, alone or as the one member of a list."""
-    return None if value == "" else () if value == ("",) else value
+    """An empty text takes a setting away, alone or as the one member of a list; and so does AS_ALL."""
+    return None if value in {"", AS_ALL} else () if value == ("",) else value
 
 
 def _without_foreign_logo(workspace: Workspace, changes: Mapping[str, Any]) -> Workspace:
@@ -183,6 +186,8 @@ def _workspace(one: Workspace) -> dict[str, Any]:
         "logo_url": one.logo_url,
         "logo_origins": " ".join(one.logo_origins),
         "allowed_origins": " ".join(one.allowed_origins),
+        "events_keep_days": one.events_keep_days,
+        "ended_keep_days": one.ended_keep_days,
         "created_at": to_wire(one.created_at),
     }
 

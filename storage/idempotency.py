@@ -5,6 +5,7 @@ Rule: both methods run inside the transaction that creates, so of two racing req
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -34,7 +35,9 @@ class IdempotencyKeys:
         """The session that this key made. Raises Conflict when it came with another request."""
         oldest = to_wire(self._clock.now() - KEPT)
         self._database.run("prune_idempotency_keys", oldest=oldest)
-        row = self._database.one("idempotent_answer", workspace_id=workspace_id, key=key.key, oldest=oldest)
+        row = self._database.one(
+            "idempotent_answer", workspace_id=workspace_id, keys=json.dumps([key.key]), oldest=oldest
+        )
         if row is None:
             return None
         if row["request_sha256"] != key.request_sha256:

@@ -47,7 +47,10 @@ TABLES: dict[str, tuple[SealedColumn, ...]] = {
         SealedColumn(name="name", bound_to="session_id", foreign=True),
     ),
     # a hash of a request with a number in it: ten thousand million tries find which
-    "idempotency_keys": (SealedColumn(name="request_sha256", bound_to="session_id"),),
+    "idempotency_keys": (
+        SealedColumn(name="request_sha256", bound_to="session_id"),
+        SealedColumn(name="key", bound_to="workspace_id", alike=True, foreign=True),
+    ),
 }
 
 EMPTY = "{}"
@@ -92,5 +95,6 @@ READS = {
 LOOKUPS = {
     "sessions_of_workspace": {"phone_numbers": "phone_number", "references": "reference"},
     "linked_to_number": {"phone_numbers": "phone_number"},
+    "idempotent_answer": {"keys": "key"},
 }
-"""Query to its parameters that are JSON lists of what a column of `sessions` may hold."""
+"""Query to its parameters that are JSON lists of what a column of the table that it reads may hold."""

@@ -84,7 +84,7 @@ class SealedDatabase:
             return self._chats_written(parameters)
         if query in LOOKUPS:
             return parameters | {
-                name: self._ways(column, parameters[name], parameters)
+                name: self._ways(READS[query], column, parameters[name], parameters)
                 for name, column in LOOKUPS[query].items()
             }
         return parameters
@@ -97,11 +97,11 @@ class SealedDatabase:
         ]
         return parameters | {"chats": json.dumps(chats, separators=(",", ":"), ensure_ascii=False)}
 
-    def _ways(self, name: str, texts: str | None, parameters: Mapping[str, Any]) -> str | None:
+    def _ways(self, table: str, name: str, texts: str | None, parameters: Mapping[str, Any]) -> str | None:
         if texts is None:
             return None
-        column = next(column for column in TABLES["sessions"] if column.name == name)
-        place = _place("sessions", column, parameters)
+        column = next(column for column in TABLES[table] if column.name == name)
+        place = _place(table, column, parameters)
         return json.dumps([way for text in json.loads(texts) for way in self.numbers.ways(place, text)])
 
     # ── the rest is the database's own ───────────────────────────────────────

@@ -23,6 +23,8 @@ from storage.ids import new_id
 from storage.page_settings import read_color, read_logo, read_origins
 
 WEBHOOK_SECRET_BYTES = 32
+MOST_DAYS = 3650
+"""Ten years. The table holds it as well."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +44,10 @@ class Workspace:
     """Where a logo may come from; the operator's word."""
     allowed_origins: tuple[str, ...] = ()
     """Who may show the workspace's hosted pages in a frame, and is told there how they stand."""
+    events_keep_days: int | None = None
+    """How long events and webhooks are remembered; None as the environment says."""
+    ended_keep_days: int | None = None
+    """How long ended sessions are kept; 0 until somebody deletes them, None as the environment says."""
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Workspace:
@@ -55,6 +61,8 @@ class Workspace:
             logo_url=row["logo_url"],
             logo_origins=tuple(json.loads(row["logo_origins"])),
             allowed_origins=tuple(json.loads(row["allowed_origins"])),
+            events_keep_days=row["events_keep_days"],
+            ended_keep_days=row["ended_keep_days"],
         )
 
 
@@ -163,6 +171,8 @@ class Workspaces:
                 logo_url=None if after.logo_url is None else read_logo(after.logo_url, after.logo_origins),
                 logo_origins=json.dumps(read_origins(after.logo_origins, "logo_origins")),
                 allowed_origins=json.dumps(read_origins(after.allowed_origins, "allowed_origins")),
+                events_keep_days=after.events_keep_days,
+                ended_keep_days=after.ended_keep_days,
             )
             return self.get(workspace_id)
 

@@ -250,8 +250,10 @@ WHERE session_id = :session_id AND received_at <= :before AND type IN (:first, :
 
 -- name: insert_event
 -- Record an event and what came of it.
-INSERT INTO events (id, session_id, node_id, generation, seq, type, occurred_at, received_at, data, outcome)
-VALUES (:id, :session_id, :node_id, :generation, :seq, :type, :occurred_at, :received_at, :data, :outcome)
+INSERT INTO events (id, session_id, workspace_id, node_id, generation, seq, type, occurred_at, received_at, data,
+                    outcome)
+VALUES (:id, :session_id, (SELECT workspace_id FROM sessions WHERE id = :session_id), :node_id, :generation, :seq, :type,
+        :occurred_at, :received_at, :data, :outcome)
 ON CONFLICT (id) DO NOTHING;
 
 -- name: empty_events_of_session
@@ -292,7 +294,7 @@ UPDATE stream SET data = '{}' WHERE session_id = :session_id;
 -- name: idempotent_answer
 -- The session an earlier request with this key made.
 SELECT request_sha256, session_id FROM idempotency_keys
-WHERE workspace_id = :workspace_id AND key = :key AND created_at > :oldest;
+WHERE workspace_id = :workspace_id AND key IN (SELECT value FROM json_each(:keys)) AND created_at > :oldest;
 
 -- name: insert_idempotency_key
 -- Remember a request; a key older than a day may be used anew.
@@ -313,7 +315,8 @@ VALUES (:id, :name, :webhook_secret, :created_at, :duplicate_policy);
 -- name: save_workspace
 -- A workspace after a change of what it is called, wants and looks like.
 UPDATE workspaces SET name = :name, duplicate_policy = :duplicate_policy, accent_color = :accent_color,
-    logo_url = :logo_url, logo_origins = :logo_origins, allowed_origins = :allowed_origins
+    logo_url = :logo_url, logo_origins = :logo_origins, allowed_origins = :allowed_origins,
+    events_keep_days = :events_keep_days, ended_keep_days = :ended_keep_days
 WHERE id = :id;
 
 -- name: workspace_by_id
@@ -717,6 +720,14 @@ UPDATE delivery_attempts SET answer = NULL
 WHERE answer IS NOT NULL AND delivery_id IN (SELECT id FROM deliveries WHERE session_id = :session_id);
 
 -- ── retention ────────────────────────────────────────────────────────────────────────────────────
+--
+-- :days is what a group of workspaces has chosen, 0 for those that follow the environment. What is to go is looked
+-- for without a lock, a workspace at a time by an index (SQLite keeps the order of a CROSS JOIN), and then removed by
+-- its keys.
+
+-- name: events_keep_days
+-- What workspaces have chosen for their events and webhooks.
+SELECT DISTINCT coalesce(events_keep_days, 0) AS days FROM workspaces;
 
 -- name: bury_old_deliveries
 -- Nobody waits for a month: what an endpoint that never answered is owed is dead.
@@ -728,29 +739,48 @@ UPDATE deliveries SET status = 'dead', next_attempt_at = NULL, claimed_by = NULL
 WHERE position IN (
     SELECT position FROM deliveries WHERE status = 'pending' AND created_at < :before
       AND (claimed_until IS NULL OR claimed_until <= :now)
+      AND workspace_id IN (SELECT id FROM workspaces WHERE coalesce(events_keep_days, 0) = :days)
     ORDER BY created_at LIMIT :limit)
   AND status = 'pending' AND (claimed_until IS NULL OR claimed_until <= :now);
 
--- name: prune_delivered
--- Forget old deliveries and, by the foreign key, their attempts; a batch at a time, for the write lock's sake.
-DELETE FROM deliveries WHERE position IN (
-    SELECT position FROM deliveries WHERE status = 'delivered' AND created_at < :before
-    ORDER BY created_at LIMIT :limit)
-  AND status = 'delivered';
+-- name: old_delivered
+-- Delivered and old.
+SELECT d.position FROM workspaces w CROSS JOIN deliveries d
+WHERE coalesce(w.events_keep_days, 0) = :days
+  AND d.workspace_id = w.id AND d.status = 'delivered' AND d.created_at < :before
+LIMIT :limit;
 
--- name: prune_dead
--- The same for what was given up, and not replayed for longer still.
-DELETE FROM deliveries WHERE position IN (
-    SELECT position FROM deliveries WHERE status = 'dead' AND created_at < :before
-    ORDER BY created_at LIMIT :limit)
-  AND status = 'dead';
+-- name: old_dead
+-- The same for what was given up.
+SELECT d.position FROM workspaces w CROSS JOIN deliveries d
+WHERE coalesce(w.events_keep_days, 0) = :days
+  AND d.workspace_id = w.id AND d.status = 'dead' AND d.created_at < :before
+LIMIT :limit;
+
+-- name: prune_deliveries
+-- Forget deliveries and, by the foreign key, their attempts; not what is owed again since.
+DELETE FROM deliveries
+WHERE position IN (SELECT CAST(value AS INTEGER) FROM json_each(:positions)) AND status <> 'pending';
+-- postgres: an INTEGER has 32 bits there
+DELETE FROM deliveries
+WHERE position IN (SELECT CAST(value AS BIGINT) FROM json_each(:positions)) AND status <> 'pending';
+
+-- name: old_events
+-- Old events that no delivery names any more.
+SELECT e.id FROM workspaces w CROSS JOIN events e
+WHERE coalesce(w.events_keep_days, 0) = :days AND e.workspace_id = w.id AND e.received_at < :before
+  AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.event_id = e.id)
+LIMIT :limit;
+
+-- name: old_events_of_nobody
+-- The same of sessions that nobody knew.
+SELECT id FROM events WHERE workspace_id IS NULL AND received_at < :before
+  AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.event_id = events.id)
+LIMIT :limit;
 
 -- name: prune_events
--- Forget old events that no delivery names any more.
-DELETE FROM events WHERE id IN (
-    SELECT id FROM events
-    WHERE received_at < :before AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.event_id = events.id)
-    ORDER BY received_at LIMIT :limit)
+-- Forget events and, by the foreign key, their lines in the stream.
+DELETE FROM events WHERE id IN (SELECT value FROM json_each(:ids))
   AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.event_id = events.id);
 
 -- name: prune_endpoints
@@ -758,6 +788,7 @@ DELETE FROM events WHERE id IN (
 DELETE FROM endpoints WHERE id IN (
     SELECT e.id FROM endpoints e LEFT JOIN sessions s ON s.id = e.session_id
     WHERE (e.deleted_at < :before OR s.deleted_at < :before)
+      AND e.workspace_id IN (SELECT id FROM workspaces WHERE coalesce(events_keep_days, 0) = :days)
       AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.endpoint_id = e.id)
     LIMIT :limit)
   AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.endpoint_id = endpoints.id);
@@ -767,6 +798,7 @@ DELETE FROM endpoints WHERE id IN (
 DELETE FROM sessions WHERE id IN (
     SELECT s.id FROM sessions s
     WHERE s.deleted_at < :before AND s.erased_at < :before
+      AND s.workspace_id IN (SELECT id FROM workspaces WHERE coalesce(events_keep_days, 0) = :days)
       AND NOT EXISTS (SELECT 1 FROM events e WHERE e.session_id = s.id)
       AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.session_id = s.id)
       AND NOT EXISTS (SELECT 1 FROM stream t WHERE t.session_id = s.id)
@@ -775,6 +807,17 @@ DELETE FROM sessions WHERE id IN (
       AND NOT EXISTS (SELECT 1 FROM idempotency_keys k WHERE k.session_id = s.id)
       AND NOT EXISTS (SELECT 1 FROM sessions r WHERE r.replaced_by = s.id)
     LIMIT :limit);
+
+-- name: ended_keep_days
+-- What workspaces have chosen for their ended sessions; -1 for those that follow the environment.
+SELECT DISTINCT coalesce(ended_keep_days, -1) AS days FROM workspaces;
+
+-- name: ended_sessions
+-- Sessions that ended long ago and that nobody has deleted.
+SELECT s.id FROM workspaces w CROSS JOIN sessions s
+WHERE coalesce(w.ended_keep_days, -1) = :days AND s.workspace_id = w.id AND s.last_activity_at < :before
+  AND s.status IN ('expired', 'logged_out', 'failed', 'replaced')
+LIMIT :limit;
 
 -- ── audit ────────────────────────────────────────────────────────────────────────────────────────
 
@@ -1067,5 +1110,5 @@ WHERE (workspace_id, key) > (:after, :after_second) ORDER BY workspace_id, key L
 
 -- name: reseal_request
 -- The same in another form.
-UPDATE idempotency_keys SET request_sha256 = :request_sha256
-WHERE workspace_id = :workspace_id AND key = :key AND request_sha256 = :request_sha256_before;
+UPDATE idempotency_keys SET request_sha256 = :request_sha256, key = :key
+WHERE workspace_id = :workspace_id AND key = :key_before AND request_sha256 = :request_sha256_before;

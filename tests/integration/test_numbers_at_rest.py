@@ -68,8 +68,12 @@ def walk(functions: LocalFunctions, pool: FakePool, receiver: Receiver) -> tuple
     backend = functions.workspace(webhook_url=receiver.url())
     pool.heartbeat(functions.send)
     fields = {"phone": PHONE, "expected_phone": PHONE, "reference": PHONE, "metadata": {"whatsapp": PHONE}}
-    older = backend.post("/api/sessions", json=fields, headers={"Idempotency-Key": "one"}).get_json()["id"]
-    again = backend.post("/api/sessions", json=fields, headers={"Idempotency-Key": "one"}).get_json()["id"]
+    older = backend.post(
+        "/api/sessions", json=fields, headers={"Idempotency-Key": f"link-{PHONE}"}
+    ).get_json()["id"]
+    again = backend.post(
+        "/api/sessions", json=fields, headers={"Idempotency-Key": f"link-{PHONE}"}
+    ).get_json()["id"]
     assert again == older
     newer = backend.create(**fields, return_url=f"https://example.com/done?of={PHONE[1:]}")["id"]
     for session_id in (older, newer):
@@ -96,6 +100,8 @@ def walk(functions: LocalFunctions, pool: FakePool, receiver: Receiver) -> tuple
         },
     ]
     assert backend.post(f"/api/sessions/{newer}/sync-chats").status_code == 200
+    for mistaken in (PHONE, STRANGER):  # for an id; it is in the audit log that somebody did
+        assert backend.post(f"/api/sessions/{mistaken}/restart").status_code == 404
     deliver(functions)
     pool.emit(newer, E.SESSION_DISCONNECTED, reason_code="page_broken", message=f"nothing for {PHONE}")
     pool.relay(functions.send)

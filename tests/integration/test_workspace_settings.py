@@ -64,6 +64,10 @@ def test_settings_are_read_and_changed_one_at_a_time(backend: Backend) -> None:
         ({"logo_url": LOGO}, "logo_url"),
         ({"logo_origins": [CDN]}, "logo_origins"),
         ({"id": "x"}, "id"),
+        ({"events_keep_days": 0}, "events_keep_days"),
+        ({"events_keep_days": "7"}, "events_keep_days"),
+        ({"ended_keep_days": -1}, "ended_keep_days"),
+        ({"ended_keep_days": 3651}, "ended_keep_days"),
     ],
     ids=str,
 )
@@ -97,6 +101,32 @@ def test_the_operator_lists_where_logos_come_from(tmp_path: Path) -> None:
     (taken,) = json.loads(run(tmp_path, "workspaces", "set", made, "--logo-origin", "", "--json").stdout)
     assert (taken["logo_url"], taken["logo_origins"], taken["allowed_origins"]) == (None, "", APP)
     assert run(tmp_path, "workspaces", "set", made).returncode == 2
+
+
+def test_how_long_the_past_is_kept_is_chosen_over_http_and_by_command(
+    backend: Backend, tmp_path: Path
+) -> None:
+    shown = backend.get("/api/workspace").get_json()
+    assert (shown["events_keep_days"], shown["ended_keep_days"]) == (None, None)
+    shown = change(backend, events_keep_days=7, ended_keep_days=0).get_json()
+    assert (shown["events_keep_days"], shown["ended_keep_days"]) == (7, 0)
+    assert change(backend, ended_keep_days=None).get_json() == shown | {"ended_keep_days": None}
+
+    def by_command(*options: str) -> list[int | None]:
+        done = run(tmp_path, "workspaces", "set", backend.workspace_id, *options, "--json")
+        (row,) = json.loads(done.stdout)
+        return [row["events_keep_days"], row["ended_keep_days"]]
+
+    assert by_command("--ended-keep-days", "90") == [7, 90]
+    assert by_command("--events-keep-days", "default", "--ended-keep-days", "0") == [None, 0]
+    wrong = run(tmp_path, "workspaces", "set", backend.workspace_id, "--events-keep-days", "0")
+    assert (wrong.returncode, "neither default nor a number from 1 to 3650" in wrong.stderr) == (2, True)
+
+
+def test_days_are_chosen_by_a_key_of_admin_scope_only(backend: Backend) -> None:
+    made = backend.post("/api/keys", json={"scopes": ["sessions"]}).get_json()["api_key"]
+    weaker = Backend(backend.functions, made, backend.workspace_id, backend.webhook_secret)
+    assert change(weaker, events_keep_days=1).get_json()["code"] == "scope_missing"
 
 
 def test_a_page_may_be_framed_by_listed_origins_and_by_nobody_else(site: PageSite) -> None:

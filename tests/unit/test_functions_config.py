@@ -1,5 +1,6 @@
 """The environment of the functions."""
 
+import os
 from dataclasses import fields
 from datetime import timedelta
 from pathlib import Path
@@ -47,6 +48,19 @@ def test_everything_that_is_told_is_heard() -> None:
     assert (read.link_ttl, read.lease_ttl) == (timedelta(minutes=1), timedelta(seconds=2.5))
     assert read.webhook_allow_hosts == {"backend:8080", "127.0.0.1:9"}
     assert read.webhook_retry == (timedelta(seconds=0.5), timedelta(minutes=1))
+
+
+def test_ended_sessions_are_kept_until_they_are_deleted_unless_days_are_named() -> None:
+    assert FunctionsConfig.from_env(GOOD).ended_keep is None
+    assert FunctionsConfig.from_env(GOOD | {"ENDED_KEEP_DAYS": "0"}).ended_keep is None
+    assert FunctionsConfig.from_env(GOOD | {"ENDED_KEEP_DAYS": "30"}).ended_keep == timedelta(days=30)
+    assert "ENDED_KEEP_DAYS" in problems(ENDED_KEEP_DAYS="-1")[0]
+
+
+def test_numbers_are_sealed_with_a_key_that_was_made_and_with_no_other() -> None:
+    assert not FunctionsConfig.from_env(GOOD).number_keys
+    assert FunctionsConfig.from_env(GOOD | {"NUMBERS_KEY": os.urandom(32).hex()}).number_keys
+    assert "NUMBERS_KEY is an example" in problems(NUMBERS_KEY="0" * 64)[0]
 
 
 def test_every_problem_is_said_at_once() -> None:
