@@ -62,6 +62,8 @@ class PoolConfig:
     """A file that says where the page's insides are found, for when WhatsApp changed before a release."""
     canary_every: timedelta
     """How often a browser without an account looks whether WhatsApp Web still shows a QR; 0 means never."""
+    drill_every: timedelta
+    """How often the newest snapshot of one session is opened, to know that it works; 0 means never."""
     whatsapp_web_url: str
     """The page that slots open; the stand-in in tests."""
     page_hosts: tuple[str, ...]
@@ -151,6 +153,7 @@ class PoolConfig:
             metrics_token=reader.optional_secret("METRICS_TOKEN"),
             whatsapp_lookups=reader.optional_path("WHATSAPP_LOOKUPS"),
             canary_every=timedelta(seconds=reader.integer("CANARY_EVERY_SECONDS", 900, 0, 10**8)),
+            drill_every=timedelta(seconds=reader.integer("DRILL_EVERY_SECONDS", 86_400, 0, 10**8)),
             whatsapp_web_url=reader.url("WHATSAPP_WEB_URL", REAL_SITE) + "/",
             page_hosts=reader.hosts("PAGE_HOSTS"),
             region=environ.get("REGION") or None,

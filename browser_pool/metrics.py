@@ -84,6 +84,7 @@ class PoolMetrics:
         self._canary_time = histogram(
             "linkpool_canary_qr_seconds", "Cold start to QR of the canary.", SECONDS
         )
+        self._drills = counter("linkpool_drills", "Snapshots that were opened to see them work.", "outcome")
         own.register(_Readings(lambda: self.readings()))
         self._begin_at_zero()
 
@@ -99,6 +100,8 @@ class PoolMetrics:
             self._restores.labels(outcome)
         for outcome in ("good", "bad"):
             self._canary.labels(outcome)
+        for outcome in ("passed", "failed", "not_held"):
+            self._drills.labels(outcome)
 
     def event(self, type_: EventType, before: SessionStatus, data: Mapping[str, Any]) -> None:
         """A session's event was written to the outbox."""
@@ -162,6 +165,10 @@ class PoolMetrics:
     def snapshot_failed(self) -> None:
         """A login could not be saved; it will be tried again."""
         self._not_saved.inc()
+
+    def drill(self, outcome: str) -> None:
+        """Of a snapshot: passed, failed, not_held."""
+        self._drills.labels(outcome).inc()
 
     def loop_was_late(self, seconds: float) -> None:
         """How long something kept the event loop."""

@@ -44,6 +44,11 @@ create table if not exists nonces (
     used_at text not null
 ) strict;
 create index if not exists nonces_by_age on nonces (used_at);
+create table if not exists drills (
+    session_id text primary key,
+    held_at text not null,         -- when its newest snapshot was last opened
+    passed integer not null
+) strict;
 create table if not exists used (
     session_id text primary key,
     generation integer not null    -- the newest under which the profile on this disk was used

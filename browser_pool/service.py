@@ -15,6 +15,8 @@ from browser_pool.canary import Canary
 from browser_pool.config import OnStop, PoolConfig
 from browser_pool.control import ControlApi
 from browser_pool.departures import Departures
+from browser_pool.drill_book import DrillBook
+from browser_pool.driller import Driller
 from browser_pool.driver import Driver
 from browser_pool.golden_builder import GoldenBuilder
 from browser_pool.golden_keeper import GoldenKeeper
@@ -152,6 +154,12 @@ async def _compose(config: PoolConfig, driver: Driver, stack: AsyncExitStack) ->
     if snapshotter is not None:
         snapshotter.sessions = pool.holdings.savable
         run_beside(stack, snapshotter.run(), "snapshotter")
+    driller = None
+    if snapshots.store is not None and snapshotter is not None:
+        book = DrillBook(db, clock)
+        driller = Driller(snapshots.store, starts, metrics, clock, book, config.data_dir, config.drill_every)
+        driller.sessions = pool.holdings.savable
+        run_beside(stack, driller.run(), "driller")
     hibernator = Hibernator(pool, starts, clock, config.hibernate_after)
     memory = MemoryWatch(pool, starts, config.memory, metrics, clock)
     canary = Canary(shop, config.canary_every)
@@ -198,6 +206,7 @@ async def _compose(config: PoolConfig, driver: Driver, stack: AsyncExitStack) ->
         outbox=outbox,
         agent=agent,
         snapshotter=snapshotter,
+        driller=driller,
         metrics=metrics,
         clock=clock,
         about=about,
@@ -206,6 +215,7 @@ async def _compose(config: PoolConfig, driver: Driver, stack: AsyncExitStack) ->
             "golden": golden.state(),
             "snapshots": snapshots.state(),
             "canary": canary.state(),
+            "drill": driller.state() if driller else None,
         },
         started_at=started_at,
     )

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from browser_pool.driller import Driller
 from browser_pool.memory_watch import MB, MemoryWatch
 from browser_pool.metrics import PoolMetrics, Readings
 from browser_pool.node_agent import NodeAgent
@@ -35,6 +36,7 @@ class Vitals:
     outbox: Outbox
     agent: NodeAgent
     snapshotter: Snapshotter | None
+    driller: Driller | None
     metrics: PoolMetrics
     clock: Clock
     about: dict[str, Any]
@@ -159,6 +161,8 @@ class Vitals:
                     state["state"] == "open" and state["trouble"] is None
                 ),
             }
+        if self.driller is not None:
+            return {**found, **self.driller.readings()}
         return found
 
 

@@ -91,6 +91,8 @@ class PrometheusMetrics(Metrics):
             self._deliveries.labels(outcome)
         for class_ in ("2xx", "3xx", "4xx", "5xx"):
             self._responses.labels(class_)
+        for what in Painted:
+            self._painted.labels(what.value)
         for refused in (Outcome.UNKNOWN_SESSION, Outcome.DOES_NOT_FIT):
             for type_ in frozenset(EventType) - COMMANDS:
                 self._events.labels(type_.value, refused.value)

@@ -25,7 +25,7 @@ PREFIX = "linkpool-drill-"
 WITHIN = timedelta(seconds=120)
 """The drill itself gives a browser 60 s; it takes one or two."""
 STOPS_WITHIN = timedelta(seconds=15)
-_ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[1]
 
 
 class DrillFailed(LinkpoolError):
@@ -55,7 +55,7 @@ def look_into(profile: Path, environ: Mapping[str, str]) -> dict[str, Any]:
     """What the drill says of a restored snapshot. Raises DrillFailed."""
     process = subprocess.Popen(
         [sys.executable, "-m", "browser_pool.drill", str(profile)],
-        cwd=_ROOT,
+        cwd=ROOT,
         env=environ,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -68,11 +68,16 @@ def look_into(profile: Path, environ: Mapping[str, str]) -> dict[str, Any]:
         raise DrillFailed(f"no verdict within {WITHIN.seconds} s; is the machine overloaded?") from error
     finally:
         _end(process)
+    return said_by(output, errors, process.returncode)
+
+
+def said_by(output: str, errors: str, status: int | None) -> dict[str, Any]:
+    """The verdict of a drill that has ended. Raises DrillFailed."""
     lines = output.splitlines()
     try:
         said: dict[str, Any] = json.loads(lines[-1])
     except (IndexError, ValueError) as error:
-        why = errors.strip()[-600:] or f"it ended with status {process.returncode}"
+        why = errors.strip()[-600:] or f"it ended with status {status}"
         raise DrillFailed(f"the drill could not be held: {why}") from error
     return said
 

@@ -9,7 +9,9 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,8 +19,19 @@ from playwright.sync_api import Playwright
 
 from browser_pool.config import PoolConfig
 from browser_pool.drill import drill
+from browser_pool.drill_book import DrillBook
+from browser_pool.driller import Driller
+from browser_pool.metrics import PoolMetrics
+from browser_pool.pool_db import open_pool_db
+from browser_pool.profile import Profile
+from browser_pool.snapshot_store import SnapshotStore
+from browser_pool.start_queue import StartQueue
+from storage.clock import ManualClock, SystemClock
 from storage.drill_process import PREFIX
-from tests.fakes.snapshot_shop import SnapshotShop
+from storage.ids import new_id
+from storage.key_wrap import LocalKeyWrap
+from storage.object_url import open_store
+from tests.fakes.snapshot_shop import SECRET, SnapshotShop
 from tests.standin import fixtures
 from tests.standin.chromium import Chromium, await_no_process, processes_of
 from tests.standin.client import ROOT, StandIn
@@ -211,3 +224,164 @@ def test_a_drill_without_a_browser_says_nothing_about_the_snapshot(tmp_path: Pat
     assert (said.returncode, said.stdout) == (2, "")
     assert "CHROMIUM_PATH" in said.stderr
     assert list((shop.data_dir / "tmp").iterdir()) == []
+
+
+@dataclass
+class Node:
+    """What a driller has of a node: sessions with snapshots, a start queue, a book."""
+
+    shop: SnapshotShop
+    clock: ManualClock
+    metrics: PoolMetrics
+    sessions: list[Any]
+
+    def add(self, login: Path) -> str:
+        """One more session, saved."""
+        session_id = new_id(SystemClock().now())
+        self.shop.save_directory(session_id, login)
+        profile = Profile(self.shop.data_dir, session_id)
+        profile.root.mkdir(parents=True)
+        profile.remember_saved("as it is")
+        self.sessions.append(
+            SimpleNamespace(spec=SimpleNamespace(id=session_id), profile=profile, may_be_saved=True)
+        )
+        return session_id
+
+    def work(self, act: Callable[[Driller, StartQueue], Any], every: timedelta = timedelta(days=1)) -> Any:
+        """With a driller over this node, in a loop of its own; each time one of a pool that was restarted."""
+
+        async def begin() -> Any:
+            store = SnapshotStore(
+                open_store(f"file://{self.shop.data_dir}/snapshots"), LocalKeyWrap(SECRET), self.clock
+            )
+            db = open_pool_db(self.shop.data_dir / "pool.db")
+            starts = StartQueue(1, 1, self.clock)
+            try:
+                await store.open()
+                driller = Driller(
+                    store,
+                    starts,
+                    self.metrics,
+                    self.clock,
+                    DrillBook(db, self.clock),
+                    self.shop.data_dir,
+                    every,
+                )
+                driller.sessions = lambda: self.sessions
+                return await act(driller, starts)
+            finally:
+                db.close()
+                store.close()
+
+        with ThreadPoolExecutor(1) as thread:  # this one holds Playwright's loop
+            return thread.submit(asyncio.run, begin()).result()
+
+    def counted(self, outcome: str) -> float:
+        text = self.metrics.exposition()[0].decode()
+        (line,) = [
+            one
+            for one in text.splitlines()
+            if one.startswith(f'linkpool_drills_total{{outcome="{outcome}"}}')
+        ]
+        return float(line.split()[-1])
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Node:
+    return Node(SnapshotShop(tmp_path), ManualClock(), PoolMetrics(), [])
+
+
+def values(driller: Driller) -> dict[str, Any]:
+    return {name: value for (name, _), value in driller.readings().items()}
+
+
+def test_a_node_drills_its_sessions_in_turn_and_goes_on_after_a_restart(node: Node, linked: Linked) -> None:
+    good, damaged = node.add(linked.restored), node.add(spoilt(linked, node.shop.directory))
+
+    async def a_day(driller: Driller, _: StartQueue) -> dict[str, Any]:
+        await driller.look()
+        assert values(driller)["linkpool_drill_overdue_seconds"] == 0
+        node.clock.advance(timedelta(minutes=11))
+        await driller.look()
+        await driller.look()  # the next one is due tomorrow
+        return values(driller) | (driller.state() or {})
+
+    first = node.work(a_day)
+    assert (node.counted("passed"), node.counted("failed")) == (1, 0)
+    assert first["passed"] is True
+    assert first["linkpool_drill_success_timestamp_seconds"] == node.clock.now().timestamp()
+    node.clock.advance(timedelta(hours=23))
+    node.work(a_day)
+    assert (node.counted("passed"), node.counted("failed")) == (1, 0), "a deploy brings no drill forward"
+    node.clock.advance(timedelta(hours=1))
+    second = node.work(a_day)
+    assert (node.counted("passed"), node.counted("failed"), second["passed"]) == (1, 1, False)
+    assert second["problems"]
+    assert good not in str(second)
+    assert damaged not in str(second)
+    assert list((node.shop.data_dir / "tmp").iterdir()) == []
+
+
+def spoilt(linked: Linked, directory: Path) -> Path:
+    login = shutil.copytree(linked.restored, directory / "spoilt")
+    remove_databases(login)
+    return login
+
+
+def test_a_drill_that_cannot_be_held_condemns_nothing_and_is_overdue(
+    node: Node, linked: Linked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHROMIUM_PATH", "/nowhere/chromium")
+    node.add(linked.restored)
+
+    async def two_days(driller: Driller, _: StartQueue) -> float:
+        await driller.look()
+        for _ in range(2):
+            node.clock.advance(timedelta(days=1))
+            await driller.look()
+        overdue: float = values(driller)["linkpool_drill_overdue_seconds"]
+        return overdue
+
+    assert node.work(two_days) > timedelta(hours=47).total_seconds()
+    assert (node.counted("not_held"), node.counted("failed")) == (2, 0)
+
+
+def test_a_lost_snapshot_fails_its_drill(node: Node, linked: Linked) -> None:
+    session_id = node.add(linked.restored)
+    node.shop.vault.session(session_id).destroy()
+    assert node.work(lambda driller, _: driller.hold(session_id)) is False
+    node.sessions.clear()
+    assert node.work(lambda driller, _: driller.hold(session_id)) is None, "it went with its snapshots"
+    assert node.counted("failed") == 1
+
+
+def test_no_drill_while_sessions_need_the_machine_or_nothing_is_saved(node: Node, linked: Linked) -> None:
+    async def busy(driller: Driller, starts: StartQueue) -> None:
+        await driller.look()
+        node.clock.advance(timedelta(days=3))
+        await driller.look()
+        assert values(driller)["linkpool_drill_overdue_seconds"] == 0, "there was nothing to drill"
+        node.add(linked.restored)
+        await driller.look()
+        node.clock.advance(timedelta(hours=1))
+        permit = starts.occupy()
+        await driller.look()
+        permit.release()
+
+    node.work(busy)
+    assert (node.counted("passed"), node.counted("not_held")) == (0, 0)
+
+
+def test_what_a_killed_pool_left_of_a_drill_goes_at_the_next_start(node: Node) -> None:
+    left = node.shop.data_dir / "tmp" / f"{PREFIX}left"
+    left.mkdir(parents=True)
+
+    async def start(driller: Driller, _: StartQueue) -> None:
+        running = asyncio.create_task(driller.run())
+        async with asyncio.timeout(10):
+            while left.exists():  # noqa: ASYNC110 - nobody else tells
+                await asyncio.sleep(0.01)
+        running.cancel()
+        await asyncio.wait([running])
+
+    node.work(start, every=timedelta())

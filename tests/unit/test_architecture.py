@@ -22,7 +22,7 @@ DOORS = {
     "pydantic": r"functions/.*",
     "prometheus_client": r"functions/prometheus\.py|browser_pool/metrics\.py",
     "sqlite3": r"storage/sqlite_database\.py|browser_pool/(pool_db|call_guard|journal|outbox|workshop)\.py",
-    "sqlite_utils": r"storage/sqlite_database\.py|browser_pool/(pool_db|call_guard|journal|outbox|workshop)\.py",  # noqa: E501
+    "sqlite_utils": r"storage/sqlite_database\.py|browser_pool/(pool_db|call_guard|drill_book|journal|outbox|workshop)\.py",  # noqa: E501
     "playwright": r"browser_pool/.*|deploy/playwright_shell\.py",
     "aiohttp": r"browser_pool/.*|deploy/.*",
     "click": r"storage/cli(_\w+)?\.py",

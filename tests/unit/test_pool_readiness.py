@@ -26,6 +26,7 @@ def vitals_of(*, in_use: int = 0, draining: bool = False, warm: int = 0, failure
         outbox=unread,
         agent=unread,
         snapshotter=unread,
+        driller=unread,
         clock=unread,
         about={},
         state=dict,
