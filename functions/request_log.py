@@ -1,4 +1,7 @@
-"""One log line a request: by route, not by address, because the address of a hosted page is a secret."""
+"""One log line a request: by route, not by address, because the address of a hosted page is a secret.
+
+Rule: what changes something, fails or is slow is for the operator; what goes well every second is for us.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,13 @@ from storage.clock import Clock
 
 log = logging.getLogger(__name__)
 
-_QUIET = frozenset({"pages.status", "nodes.heartbeat", "health.livez", "health.readyz", "health.metrics"})
-"""Asked for every second by somebody; only their failures are news."""
+_ROUTINE = frozenset({"nodes.heartbeat", "nodes.webhook"})
+"""Come by themselves every second; what they bring has lines of its own. So has whatever is only read."""
+_MAY_TAKE_LONG = frozenset({"events.page"})
+"""Waits for the next event, as it was asked to."""
+_READS = frozenset({"GET", "HEAD"})
+SLOW_SECONDS = 1.0
+"""A read takes milliseconds."""
 
 _TOO_MANY = 429
 
@@ -31,9 +39,11 @@ def log_requests(app: Flask, clock: Clock, metrics: Metrics) -> None:
             metrics.session_not_created(g.get("problem_code") or f"http_{response.status_code}")
         if response.status_code == _TOO_MANY:
             return response  # `limit_guard` says it once
-        if request.endpoint not in _QUIET or response.status_code >= 400:
+        level = _level_of(response.status_code, took)
+        if log.isEnabledFor(level):
             workspace = g.get("workspace")
-            log.info(
+            log.log(
+                level,
                 "request",
                 extra={
                     "request_id": g.get("request_id"),
@@ -49,3 +59,11 @@ def log_requests(app: Flask, clock: Clock, metrics: Metrics) -> None:
 
     app.before_request(begin)
     app.after_request(end)
+
+
+def _level_of(status: int, took: float) -> int:
+    if status >= 400:
+        return logging.INFO
+    if took > SLOW_SECONDS and request.endpoint not in _MAY_TAKE_LONG:
+        return logging.INFO
+    return logging.DEBUG if request.method in _READS or request.endpoint in _ROUTINE else logging.INFO

@@ -11,7 +11,6 @@ PreconditionFailed, too; whoever reads again then looks whether the new content 
 
 from __future__ import annotations
 
-import logging
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -27,8 +26,7 @@ from storage.objects import (
     Stored,
     StoreUnavailable,
 )
-
-log = logging.getLogger(__name__)
+from storage.retry_news import RetryNews
 
 Answer = TypeVar("Answer")
 
@@ -62,6 +60,7 @@ class RetryingStore:
         self._store = store
         self._budget = budget.total_seconds()
         self._clock = clock or SystemClock()
+        self._news = RetryNews(self._clock)
         self._wait = wait
         self._jitter = jitter
 
@@ -115,16 +114,19 @@ class RetryingStore:
         pauses = self._pauses()
         while True:
             try:
-                return attempt()
+                answer = attempt()
             except StoreUnavailable as error:
                 self._pause(pauses, error)
+            else:
+                self._news.answered()
+                return answer
 
     def _pause(self, pauses: Iterator[float], error: StoreUnavailable) -> None:
         """Wait for the next attempt, or give the error to the caller."""
         pause = next(pauses, None)
         if pause is None:
             raise error
-        log.info("store_retry", extra={"operation": error.operation, "object": error.key, "why": str(error)})
+        self._news.retried(error)
         if self._wait(pause):
             raise error
 
