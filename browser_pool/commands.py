@@ -8,12 +8,11 @@ import json
 import pwd
 import socket
 import sys
-import tarfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from browser_pool.config import PoolConfig
-from browser_pool.diagnosis import diagnoses
+from browser_pool.diagnosis import diagnoses, packed
 from browser_pool.doctor import examine_site, port_line, print_problem, report, site_environ
 from browser_pool.driver import Driver
 from browser_pool.examination import Examination
@@ -107,7 +106,5 @@ def _fetch(data_dir: Path, session_id: str, out: Path | None, *, as_json: bool) 
     text = (folders[-1] / "why.json").read_text()
     print(json.dumps(json.loads(text)) if as_json else text.rstrip())
     if out is not None:
-        with tarfile.open(out, "w:gz") as archive:
-            for folder in folders:
-                archive.add(folder, folder.name)
+        out.write_bytes(packed(folders))
     return 0

@@ -6,9 +6,12 @@ Only the fast path: everything that can be asked here also comes with a heartbea
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from aiohttp import web
@@ -16,6 +19,7 @@ from aiohttp import web
 from browser_pool.call_guard import CallGuard, Replayed
 from browser_pool.chat_list import TooManyChats
 from browser_pool.departures import Departures
+from browser_pool.diagnosis import diagnoses, packed
 from browser_pool.errors import (
     BrowserGone,
     CaptureFailed,
@@ -25,6 +29,7 @@ from browser_pool.errors import (
     SnapshotsOff,
     StoreAway,
 )
+from browser_pool.in_thread import in_thread
 from browser_pool.memory_watch import MB, MemoryWatch
 from browser_pool.outbox import Outbox
 from browser_pool.pool import Pool
@@ -32,6 +37,7 @@ from browser_pool.session_runner import SessionRunner
 from browser_pool.vitals import Vitals
 from storage import logs
 from storage.errors import BadMessage, Untrusted
+from storage.ids import is_id
 from storage.node_protocol import SessionSpec
 from storage.objects import StoreError
 from storage.snapshot_errors import SnapshotError
@@ -39,6 +45,8 @@ from storage.snapshot_errors import SnapshotError
 log = logging.getLogger(__name__)
 
 MAX_BODY_BYTES = 64 * 1024
+MOST_DIAGNOSES = 5
+"""Of one session in one answer; they repeat each other."""
 OPEN = frozenset({"/health", "/livez", "/readyz"})
 """Probes: counts and shares, nothing of any session."""
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -62,6 +70,7 @@ class ControlApi:
         vitals: Vitals,
         *,
         guard: CallGuard,
+        data_dir: Path,
     ) -> None:
         self._pool = pool
         self._departures = departures
@@ -69,6 +78,7 @@ class ControlApi:
         self._outbox = outbox
         self._vitals = vitals
         self._calls = guard
+        self._data_dir = data_dir
 
     def application(self) -> web.Application:
         app = web.Application(middlewares=[self._guard], client_max_size=MAX_BODY_BYTES)
@@ -79,6 +89,7 @@ class ControlApi:
                 web.get("/readyz", self.readyz),
                 web.get("/metrics", self.metrics),
                 web.get("/sessions", self.sessions),
+                web.get("/sessions/{id}/diagnosis", self.diagnosis),
                 web.put("/sessions/{id}", self.put),
                 web.delete("/sessions/{id}", self.delete),
                 web.post("/sessions/{id}/{action}", self.act),
@@ -172,6 +183,15 @@ class ControlApi:
         return web.json_response(
             {"sessions": [self._describe(runner) for runner in self._pool.holdings.runners]}
         )
+
+    async def diagnosis(self, request: web.Request) -> web.Response:
+        """What was written down when this session failed: its newest ones as a .tar.gz, in base64."""
+        session_id = request.match_info["id"]
+        folders = diagnoses(self._data_dir, session_id)[-MOST_DIAGNOSES:] if is_id(session_id) else []
+        if not folders:
+            return problem(404, "no_diagnosis", f"this node has no diagnosis of session {session_id}")
+        archive = await in_thread(partial(packed, folders))
+        return web.json_response({"archive": base64.b64encode(archive).decode()})
 
     async def put(self, request: web.Request) -> web.Response:
         """Run this session: body is a SessionSpec. Answers with the events the functions do not have yet."""

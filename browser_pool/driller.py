@@ -19,8 +19,8 @@ from typing import Any, NoReturn
 from browser_pool.drill_book import DrillBook
 from browser_pool.in_thread import in_thread
 from browser_pool.metrics import PoolMetrics, Readings
+from browser_pool.saved_session import Saved
 from browser_pool.snapshot_store import SnapshotStore
-from browser_pool.snapshotter import Saved
 from browser_pool.start_queue import NOBODY, StartQueue
 from storage.clock import Clock, to_wire
 from storage.drill_process import ROOT, STOPS_WITHIN, WITHIN, DrillFailed, drill_ground, said_by

@@ -25,6 +25,8 @@ from storage.clock import Clock
 MODULES_WITHIN = timedelta(seconds=3)
 """After the QR: modules that nothing needed for it register a moment later."""
 LOOK_SECONDS = 0.1
+LONGEST_VERSION = 64
+"""They have twenty characters; a page may say anything."""
 
 
 @dataclass
@@ -132,6 +134,8 @@ class Examiner:
             if not missing or self._clock.monotonic() > deadline:
                 break
             await asyncio.sleep(LOOK_SECONDS)
+        if seen.web_version is None:  # a page may show its QR before it says what it is
+            seen.web_version = str(await slot.call("version"))[:LONGEST_VERSION] or None
         if missing:
             seen.problems.append(f"not found in the page: {', '.join(missing)}")
 

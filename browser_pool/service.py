@@ -228,7 +228,7 @@ async def _compose(config: PoolConfig, driver: Driver, stack: AsyncExitStack) ->
         bearer=config.control_bearer,
         metrics_token=config.metrics_token,
     )
-    api = ControlApi(pool, departures, memory, outbox, vitals, guard=guard)
+    api = ControlApi(pool, departures, memory, outbox, vitals, guard=guard, data_dir=config.data_dir)
     web_runner = web.AppRunner(api.application(), access_log=None, handle_signals=False)
     await web_runner.setup()
     stack.push_async_callback(web_runner.cleanup)

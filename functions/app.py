@@ -18,6 +18,7 @@ from functions.config import FunctionsConfig
 from functions.core_services import make_core
 from functions.delivery_routes import delivery_routes
 from functions.device_removal import DeviceRemoval
+from functions.diagnoses import Diagnoses
 from functions.docs_routes import docs_routes
 from functions.event_intake import EventIntake
 from functions.event_routes import event_routes
@@ -90,6 +91,7 @@ def make_services(
         sessions=sessions,
         chat_sync=ChatSync(registry=registry, sessions=sessions, pool=pool),
         devices=devices,
+        diagnoses=Diagnoses(core.nodes, pool),
         node_reports=node_reports,
         stream_places=StreamPlaces(places_path(config.database_url)),
         endpoints=Endpoints(database, clock),

@@ -99,6 +99,7 @@ GUARDS = {
     "ops.page": Guard.OPERATOR,
     "ops.find": Guard.OPERATOR,
     "ops.session": Guard.OPERATOR,
+    "ops.diagnosis": Guard.OPERATOR,
     "ops.act": Guard.OPERATOR,
     "ops.retry": Guard.OPERATOR,
     "ops.login": Guard.OPERATOR_LOGIN,

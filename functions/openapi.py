@@ -62,6 +62,7 @@ UNDOCUMENTED: dict[str, str] = {
     "ops.page": _FOR_THE_OPERATOR,
     "ops.find": _FOR_THE_OPERATOR,
     "ops.session": _FOR_THE_OPERATOR,
+    "ops.diagnosis": _FOR_THE_OPERATOR,
     "ops.act": _FOR_THE_OPERATOR,
     "ops.retry": _FOR_THE_OPERATOR,
     "ops.login": _FOR_THE_OPERATOR,

@@ -23,7 +23,8 @@ from functions.services import Services
 from storage.ages import age_text
 from storage.clock import from_wire, to_wire
 from storage.deliveries import is_delivery_id
-from storage.errors import Conflict, LinkpoolError, NotFound
+from storage.errors import Conflict, LinkpoolError, NotFound, PoolRefused, PoolUnreachable
+from storage.events import EventType
 from storage.ids import is_id
 from storage.logs import mask_phone
 from storage.models import LINKED, SessionStatus
@@ -49,6 +50,7 @@ def ops_routes(services: Services) -> Blueprint:
     add("/login", "login", routes.login, methods=["POST"])
     add("/find", "find", routes.find)
     add("/sessions/<session_id>", "session", routes.session)
+    add("/sessions/<session_id>/diagnosis", "diagnosis", routes.diagnosis)
     add("/sessions/<session_id>/<action>", "act", routes.act, methods=["POST"])
     add("/deliveries/<delivery_id>/retry", "retry", routes.retry, methods=["POST"])
     return blueprint
@@ -143,16 +145,35 @@ class _Routes:
             "last activity": to_wire(session.last_activity_at),
             "snapshot": session.snapshot_id,
         }
+        steps = story_of(self._services.database, session).to_wire()
         return self._html(
             "session",
             status=status,
             title=f"Session {session.id}",
             session_id=session.id,
             facts={name: value for name, value in facts.items() if value is not None},
-            steps=story_of(self._services.database, session).to_wire(),
+            steps=steps,
+            has_failed=any(step["what"] == EventType.SESSION_FAILED for step in steps),
             actions=_actions_for(session),
             said=said,
         )
+
+    def diagnosis(self, session_id: str) -> Response:
+        """What its node wrote down when it failed, as a file."""
+        session = self._session(session_id)
+        log.info("operator_action", extra={"session_id": session.id, "action": "diagnosis"})
+        try:
+            archive = self._services.diagnoses.fetch(session.id)
+        except NotFound as error:
+            return self._html("said", status=404, title="No diagnosis", said=str(error))
+        except (PoolRefused, PoolUnreachable) as error:
+            return self._html("said", status=503, title="No diagnosis", said=str(error))
+        headers = {
+            "Content-Disposition": f'attachment; filename="diagnosis-{session.id}.tar.gz"',
+            "Cache-Control": "no-store",
+            "X-Content-Type-Options": "nosniff",
+        }
+        return Response(archive, 200, headers, mimetype="application/gzip")
 
     def act(self, session_id: str, action: str) -> BaseResponse:
         sessions = self._services.sessions

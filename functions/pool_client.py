@@ -6,6 +6,7 @@ answer hears of it with its next heartbeat. Calls are signed; the secret itself 
 
 from __future__ import annotations
 
+import base64
 import json
 import logging
 import threading
@@ -93,6 +94,14 @@ class PoolClient:
     def save_snapshot(self, node_url: str, session_id: str, generation: int) -> list[NodeEvent]:
         """Save the login in the object store now."""
         return self._call("POST", node_url, f"/sessions/{session_id}/snapshot", {"generation": generation})
+
+    def diagnosis(self, node_url: str, session_id: str) -> bytes:
+        """What this node wrote down when the session failed, a .tar.gz. Raises as `run`; 404 for none."""
+        archive = self._ask("GET", node_url, f"/sessions/{session_id}/diagnosis", {}).get("archive")
+        try:
+            return base64.b64decode(archive if isinstance(archive, str) else "", validate=True)
+        except ValueError as error:
+            raise _confused(f"the node's answer cannot be read: {error}") from error
 
     def close(self) -> None:
         """Close the connections of all threads. Twice is fine."""

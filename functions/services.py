@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functions.chat_sync import ChatSync
 from functions.core_services import CoreServices
 from functions.device_removal import DeviceRemoval
+from functions.diagnoses import Diagnoses
 from functions.node_reports import NodeReports
 from functions.sessions import Sessions
 from functions.stream_places import StreamPlaces
@@ -23,6 +24,7 @@ class Services(CoreServices):
     """What a backend or a person may ask of a session."""
     chat_sync: ChatSync
     devices: DeviceRemoval
+    diagnoses: Diagnoses
     node_reports: NodeReports
     stream_places: StreamPlaces
     endpoints: Endpoints

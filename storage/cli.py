@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import click
 
 from storage.cli_audit import audit, operator_did
+from storage.cli_diagnosis import fetch_diagnosis
 from storage.cli_erase import erase_workspace
 from storage.cli_keep_days import AS_ALL, ENDED_KEEP_HELP, EVENTS_KEEP_HELP, KeepDays
 from storage.cli_keys import keys
@@ -311,6 +312,7 @@ cli.add_command(keys)
 cli.add_command(audit)
 cli.add_command(numbers)
 sessions.add_command(show_session)
+sessions.add_command(fetch_diagnosis)
 sessions.add_command(move_session)
 
 

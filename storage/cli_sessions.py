@@ -41,7 +41,7 @@ def show_session(session_id: str, as_json: bool) -> None:
     click.echo()
     print_rows(_rows(story), as_json=False)
     if session.status.value == "failed":
-        click.echo(f"\nOn its node: python -m browser_pool diagnosis {session.id}")
+        click.echo(f"\nScreenshot and all: python -m storage.cli sessions diagnosis {session.id} -o x.tar.gz")
 
 
 def _facts(session: Session) -> dict[str, Any]:

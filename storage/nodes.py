@@ -25,6 +25,8 @@ CLEARING = timedelta(seconds=10)
 
 FIRST_PAUSE = timedelta(seconds=5)
 LONGEST_PAUSE = timedelta(seconds=60)
+MOST_HOLDERS = 3
+"""Of a session; who held it before them has forgotten it."""
 """For a node whose control API does not answer. Its heartbeats bring it what it should run meanwhile."""
 
 
@@ -176,6 +178,11 @@ class Nodes:
     def all(self) -> list[Node]:
         """Every node that ever reported, by index."""
         return [Node.from_row(row) for row in self._database.all("nodes")]
+
+    def that_held(self, session_id: str) -> list[Node]:
+        """Those that told something of a session, the last one first."""
+        rows = self._database.all("nodes_that_held", session_id=session_id, limit=MOST_HOLDERS)
+        return [Node.from_row(row) for row in rows]
 
     def living(self, lease_ttl: timedelta) -> list[Node]:
         """Those that were heard within a lease, by index. Rows of nodes that are no more stay for ever."""

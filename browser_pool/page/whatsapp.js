@@ -288,6 +288,7 @@
     },
     // every lookup, also those that only matter when the page displays no QR
     probe: () => ({ ...probe(Object.keys(PATHS)), ref: refElement() ? 'found' : 'missing' }),
+    version: () => String(window.Debug?.VERSION ?? ''),
     takeOver: () => need('socket').takeover(),
     logOut: () => need('socket').logout(),
     // one string: the driver between page and pool takes an object apart field by field

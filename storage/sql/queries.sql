@@ -404,6 +404,15 @@ SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS
 -- Whether anybody else could take over this node's sessions.
 SELECT 1 FROM nodes WHERE id <> :id AND last_seen_at > :oldest LIMIT 1;
 
+-- name: nodes_that_held
+-- The nodes that told something of a session, the last one first; by idx_events_session.
+SELECT n.* FROM nodes n
+JOIN (
+    SELECT node_id, max(received_at) AS told_at FROM events WHERE session_id = :session_id GROUP BY node_id
+) AS told ON told.node_id = n.id
+ORDER BY told.told_at DESC
+LIMIT :limit;
+
 -- name: living_nodes
 -- Nodes that were heard within a lease.
 SELECT * FROM nodes WHERE last_seen_at > :oldest ORDER BY instance_index;

@@ -5,6 +5,7 @@ Allowed because it passes tests/contract/test_control_api.py, the contract of th
 
 from __future__ import annotations
 
+import base64
 import itertools
 import json
 import ssl
@@ -57,6 +58,8 @@ class FakePool:
         self.leased = True
         """It stops by itself when its lease runs out."""
         self.handed_over: list[str] = []
+        self.diagnoses: dict[str, bytes] = {}
+        """What was written down when a session failed."""
         self.held: dict[str, SessionSpec] = {}
         self.asleep: dict[str, SessionSpec] = {}
         """Hibernated: linked, without a browser."""
@@ -215,6 +218,10 @@ class FakePool:
                     return self._put(SessionSpec.from_wire(body))
                 case "DELETE", []:
                     return self._delete(session_id)
+                case "GET", ["diagnosis"] if session_id in self.diagnoses:
+                    return 200, {"archive": base64.b64encode(self.diagnoses[session_id]).decode()}
+                case "GET", ["diagnosis"]:
+                    return 404, {"status": 404, "code": "no_diagnosis", "detail": "it never failed here"}
                 case "POST", [action_name]:
                     return self._act(session_id, action_name, body)
             return 404, {"status": 404, "code": "not_found", "detail": "no such address"}
@@ -311,7 +318,7 @@ def _handler(pool: FakePool) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             self.wfile.write(content)
 
-        do_PUT = do_POST = do_DELETE = _handle
+        do_GET = do_PUT = do_POST = do_DELETE = _handle
 
         def log_message(self, format: str, *args: Any) -> None:
             """Silence."""

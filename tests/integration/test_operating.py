@@ -1,6 +1,7 @@
 """What an operator sees of a real node: metrics, health, the doctor, the canary, a diagnosis."""
 
 import base64
+import io
 import json
 import os
 import secrets
@@ -23,6 +24,7 @@ from tests.waiting import eventually
 pytestmark = pytest.mark.browser
 
 TOKEN = "metrics-token-for-tests-0123456789abcdef"
+OPS_TOKEN = "ops-token-for-tests-0123456789abcdefghijk"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 PHONE = "+6281234567890"
 PAIRING = "WAWebAltDeviceLinkingApi"
@@ -37,6 +39,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
         directory,
         METRICS_TOKEN=TOKEN,
         CANARY_EVERY_SECONDS="1",
+        OPS_TOKEN=OPS_TOKEN,
         WHATSAPP_LOOKUPS=str(lookups),
         LOAD_TIMEOUT_SECONDS="2",
         FIRST_QR_TIMEOUT_SECONDS="2",
@@ -212,10 +215,20 @@ def test_a_renamed_module_is_noticed_and_mended_by_a_file_without_a_restart(syst
     system.standin.options(renamed_module="")
 
 
+def registry_url(system: System) -> str:
+    return f"sqlite:///{system.data_dir}/registry.db"
+
+
+def unpacked(archive: bytes) -> dict[str, bytes]:
+    with tarfile.open(fileobj=io.BytesIO(archive)) as packed:
+        files = {one.name: packed.extractfile(one) for one in packed.getmembers() if one.isfile()}
+        return {name: file.read() for name, file in files.items() if file is not None}
+
+
 def test_a_failure_leaves_a_diagnosis_without_secrets(system: System, tmp_path: Path) -> None:
     system.standin.options(never_qr=True)
     try:
-        session = system.create()
+        session = system.create(phone="+6281299998888", reference="customer-77")
         system.until(session["id"], "failed")
     finally:
         system.standin.options(never_qr=False)
@@ -240,6 +253,22 @@ def test_a_failure_leaves_a_diagnosis_without_secrets(system: System, tmp_path: 
     assert session["link_url"].rpartition("/")[2] not in shown.stdout
     with tarfile.open(archive) as packed:
         assert {Path(name).name for name in packed.getnames()} >= {"why.json", "page.png"}
+    fetched = tmp_path / "from-afar.tar.gz"
+    told = subprocess.run(
+        [sys.executable, "-m", "storage.cli", "sessions", "diagnosis", session["id"], "-o", str(fetched)],
+        cwd=ROOT,
+        env={**system.environ, "DATA_DIR": str(tmp_path), "DATABASE_URL": registry_url(system)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(told.stdout) == facts
+    address = f"{system.functions_url}/ops/sessions/{session['id']}/diagnosis"
+    clicked = requests.get(address, headers={"Authorization": f"Bearer {OPS_TOKEN}"}, timeout=20)
+    for content in (fetched.read_bytes(), clicked.content):
+        assert unpacked(content) == unpacked(archive.read_bytes())
+        for secret in ("81299998888", session["link_url"].rpartition("/")[2], "2@", "customer-77", PHONE[1:]):
+            assert not [name for name, file in unpacked(content).items() if secret.encode() in file], secret
     assert value(system, "qr_generation_failure_total", reason="qr_timeout") == 1
     eventually(lambda: value(system, "linkpool_canary_runs_total", outcome="good") > 0, "all is well again")
 

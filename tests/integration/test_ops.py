@@ -153,6 +153,27 @@ def test_buttons_work_and_only_from_the_page_itself(
     assert functions.client.post(f"/ops/sessions/{linked}/delete", headers=bearer).status_code == 404
 
 
+def test_what_a_node_wrote_of_a_failure_is_one_click_away(
+    functions: LocalFunctions, backend: Backend, pool: FakePool, operator: FlaskClient, linked: str
+) -> None:
+    assert "/diagnosis" not in operator.get(f"/ops/sessions/{linked}").get_data(as_text=True)
+    broken = backend.create()["id"]
+    pool.emit(broken, E.SESSION_FAILED, reason_code="page_broken")
+    pool.relay(functions.send)
+    address = f"/ops/sessions/{broken}/diagnosis"
+    assert address in operator.get(f"/ops/sessions/{broken}").get_data(as_text=True)
+    assert operator.get(address).status_code == 404, "it is older than a week"
+    pool.diagnoses[broken] = b"packed"
+    answer = operator.get(address)
+    assert (answer.status_code, answer.data, answer.mimetype) == (200, b"packed", "application/gzip")
+    assert f'filename="diagnosis-{broken}.tar.gz"' in answer.headers["Content-Disposition"]
+    assert functions.app.test_client().get(address).status_code == 401
+    assert backend.get(address).status_code == 401
+    pool.refusal = (500, {"status": 500, "code": "internal_error", "detail": "a bad day"})
+    assert operator.get(address).status_code == 503
+    assert operator.get("/ops/sessions/01JD3Z0V5M8Q4T2X9Y7W6R1K0B/diagnosis").status_code == 404
+
+
 def test_what_cannot_be_done_is_said(backend: Backend, operator: FlaskClient, linked: str) -> None:
     token = form_token(operator.get(f"/ops/sessions/{linked}").get_data(as_text=True))
     unlinked = backend.create()["id"]

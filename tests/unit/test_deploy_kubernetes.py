@@ -127,7 +127,8 @@ def test_names_and_ports_lead_to_the_processes() -> None:
 
 def paths_of_a_node() -> set[str]:
     unread = cast(Any, None)
-    router = ControlApi(unread, unread, unread, unread, unread, guard=unread).application().router
+    api = ControlApi(unread, unread, unread, unread, unread, guard=unread, data_dir=unread)
+    router = api.application().router
     return {resource.canonical for resource in router.resources()}
 
 
