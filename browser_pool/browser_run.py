@@ -31,7 +31,7 @@ from browser_pool.slot import Slot
 from browser_pool.start_queue import NOBODY, Place
 from browser_pool.workshop import Workshop
 from storage.events import EventType
-from storage.models import Phase, SessionStatus
+from storage.models import Phase, ReasonCode, SessionStatus
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +57,8 @@ class BrowserRun:
         self._ledger = ledger
         self.page = PageCalls(shop.clock, tracker, ledger, self.living_slot)
         self._page_spoke = False
+        self.failed_before: ReasonCode | None = None
+        """Why the browser before this one could not go on; told with the next start."""
 
     @property
     def _id(self) -> str:
@@ -261,8 +263,12 @@ class BrowserRun:
         """Honest progress, once for each phase."""
         if self._ledger.phase is phase and self._tracker.status is SessionStatus.STARTING:
             return
-        type_ = EventType.SESSION_PROGRESSED if self._tracker.is_linked else EventType.SESSION_STARTING
-        self._ledger.write(self._tracker.report(type_, phase=phase))
+        if self._tracker.is_linked:
+            self._ledger.write(self._tracker.report(EventType.SESSION_PROGRESSED, phase=phase))
+            return
+        reason, self.failed_before = self.failed_before, None
+        why = {} if reason is None else {"failed_before": reason}
+        self._ledger.write(self._tracker.report(EventType.SESSION_STARTING, phase=phase, **why))
 
     def _on_place(self, place: Place) -> None:
         if self._tracker.status in (SessionStatus.CREATED, SessionStatus.QUEUED):

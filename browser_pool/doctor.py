@@ -98,6 +98,8 @@ def _lines(seen: Examination) -> list[str]:
     lines += [f"PROBLEM   {problem}" for problem in seen.problems]
     if seen.named("missing") or seen.named("fell_back"):
         lines.append("next      docs/operate.md, 'WhatsApp changed its page'")
+    elif not seen.good:
+        lines.append("next      docs/operate.md, 'LinkpoolSuccessLow'")
     lines.append("verdict   " + ("good" if seen.good else "not good"))
     return lines
 

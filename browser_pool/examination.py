@@ -88,8 +88,11 @@ class Examiner:
                 await self._follow(slot, seen, permit)
             await self._probe(slot, seen)
         except TimeoutError:
-            step = "showed no QR" if "load" in seen.timings_ms else "was not ready"
+            loaded = slot is not None and "load" in seen.timings_ms
+            step = "showed no QR" if loaded else "was not ready"
             seen.problems.append(f"WhatsApp Web {step} within {self._within.total_seconds():g} s")
+            if slot is not None and loaded:
+                await self._probe_without_qr(slot, seen)
         except SlotError as error:
             seen.problems.append(str(error))
         finally:
@@ -124,12 +127,23 @@ class Examiner:
                 case _ if "load" in seen.timings_ms and "qr" in seen.timings_ms:
                     return
 
+    async def _probe_without_qr(self, slot: Slot, seen: Examination) -> None:
+        """Which of the others are there says whether it is the page or the way to WhatsApp."""
+        try:
+            async with asyncio.timeout(2 * MODULES_WITHIN.total_seconds()):
+                await self._probe(slot, seen)
+        except (SlotError, TimeoutError) as error:
+            seen.problems.append(f"the page does not say what is in it: {error or 'no answer'}")
+
     async def _probe(self, slot: Slot, seen: Examination) -> None:
-        """All lookups, again until none is missing or it is clear that one is."""
-        how_ref_came = seen.lookups["ref"]
+        """All lookups, again until none is missing or it is clear that one is. Where no QR came it is not
+        known whether one could have been found."""
+        how_ref_came = seen.lookups.get("ref")
         deadline = self._clock.monotonic() + MODULES_WITHIN.total_seconds()
         while True:
-            seen.lookups = dict(facts.probe_outcomes(await slot.call("probe"))) | {"ref": how_ref_came}
+            seen.lookups = dict(facts.probe_outcomes(await slot.call("probe")))
+            seen.lookups.pop("ref", None)
+            seen.lookups |= {} if how_ref_came is None else {"ref": how_ref_came}
             missing = seen.named("missing")
             if not missing or self._clock.monotonic() > deadline:
                 break

@@ -179,6 +179,7 @@ class SessionRunner:
             await self._write_diagnosis(error)
         await self._run.drop()
         self._lost(error.reason)
+        self._run.failed_before = error.reason
         if pause is None:
             reason = {"reason_code": error.reason, "message": str(error)[:300]}
             self._ledger.write(self._tracker.report(EventType.SESSION_FAILED, **reason))

@@ -42,6 +42,8 @@ class StartingData(Told):
     """What a start is at."""
 
     phase: Phase | None = None
+    failed_before: str | None = None
+    """Why the start before this one, of the same wish, came to nothing."""
 
 
 class ProgressData(StartingData):

@@ -76,7 +76,7 @@ class NodeEvent:
     """One fact from a node. `data` by type:
 
     session_queued          position, estimated_wait_ms
-    session_starting        phase
+    session_starting        phase, failed_before?: why the try before this one ended
     session_progressed      phase, percent?
     qr_code_generated       ref, expires_at; with the first QR of a start also qr_generation_ms, launch_ms,
                             load_ms, retrieval_ms

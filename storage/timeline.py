@@ -24,7 +24,7 @@ TOLD = (
     *("phase", "reason_code", "message", "percent", "position", "estimated_wait_ms", "expires_at"),
     *("qr_generation_ms", "launch_ms", "load_ms", "retrieval_ms"),
     *("phone_extraction_ms", "phone_extraction_method", "snapshot_id", "size_bytes", "replaced_by"),
-    *("what", "waited_ms"),
+    *("what", "waited_ms", "failed_before"),
 )
 """Of an event's data."""
 NUMBER = "phone_number"
@@ -96,13 +96,12 @@ def story_of(database: Database, session: Session) -> Story:
     number_told = False
     for row in reversed(events):
         step, has_number = _of_event(row)
+        steps.append(step)
         if has_number and not number_told and step.ignored is None:
             number_told = True
             if step.what != "number":
-                steps.append(
-                    Step(at=step.at, what="number", node_id=step.node_id, generation=step.generation)
-                )
-        steps.append(step)
+                number = Step(at=step.at, what="number", node_id=step.node_id, generation=step.generation)
+                steps.insert(len(steps) - (step.what == "ready"), number)  # a scan comes before its number
     steps += [_of_webhook(row) for row in webhooks]
     steps.sort(key=lambda step: step.at)  # stable: what happened in one millisecond stays in its order
     return Story(steps=_gathered(steps), truncated=len(events) == MOST_EVENTS)
@@ -114,13 +113,13 @@ def _of_event(row: Mapping[str, Any]) -> tuple[Step, bool]:
     name = _NAMES.get(type_, type_)
     if type_ == EventType.SESSION_STARTING or (type_ == EventType.SESSION_PROGRESSED and phase in _PHASES):
         name = _PHASES.get(str(phase), name)
-    outcome = row["outcome"]
+    outcome, said_by_name = row["outcome"], {"phase"} if name in _PHASES.values() else set()
     step = Step(
         at=from_wire(row["occurred_at"]),
         what=name,
         node_id=row["node_id"],
         generation=row["generation"],
-        details={name: data[name] for name in TOLD if data.get(name) is not None},
+        details={one: data[one] for one in TOLD if data.get(one) is not None and one not in said_by_name},
         ignored=None if outcome == Outcome.APPLIED else outcome,
     )
     return step, data.get(NUMBER) is not None and type_ != EventType.PAIRING_CODE_GENERATED

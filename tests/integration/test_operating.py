@@ -41,8 +41,8 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
         CANARY_EVERY_SECONDS="1",
         OPS_TOKEN=OPS_TOKEN,
         WHATSAPP_LOOKUPS=str(lookups),
-        LOAD_TIMEOUT_SECONDS="2",
-        FIRST_QR_TIMEOUT_SECONDS="2",
+        LOAD_TIMEOUT_SECONDS="6",
+        FIRST_QR_TIMEOUT_SECONDS="2.5",
         SNAPSHOT_KEY=base64.b64encode(secrets.token_bytes(32)).decode(),
         SNAPSHOT_QUIET_SECONDS="0.5",
     ) as running:
@@ -230,8 +230,14 @@ def test_a_failure_leaves_a_diagnosis_without_secrets(system: System, tmp_path: 
     try:
         session = system.create(phone="+6281299998888", reference="customer-77")
         system.until(session["id"], "failed")
+        code, seen = doctor(system)
+        assert (code, seen["lookups"]["socket"], "ref" in seen["lookups"]) == (1, "found", False)
     finally:
         system.standin.options(never_qr=False)
+    steps = system.call("GET", f"/api/sessions/{session['id']}/timeline").json()["steps"]
+    tries = [step["details"].get("failed_before") for step in steps if step["what"] == "launching"]
+    assert tries[0] is None
+    assert set(tries[1:]) == {"qr_timeout"}, "each try says why the one before it ended"
     command = [sys.executable, "-m", "browser_pool", "diagnosis"]
     listed = subprocess.run(command, cwd=ROOT, env=system.environ, capture_output=True, text=True, check=True)
     assert session["id"] in listed.stdout

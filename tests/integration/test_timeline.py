@@ -32,7 +32,9 @@ def linked(functions: LocalFunctions, backend: Backend, pool: FakePool) -> Itera
     """A session that waited, started, showed three QRs, was linked and saved."""
     pool.full = True
     session = backend.create(reference="customer-77")
-    for phase in ("launching", "loading", "waiting_for_qr"):
+    pool.emit(session["id"], E.SESSION_STARTING, phase="launching")
+    pool.emit(session["id"], E.SESSION_STARTING, phase="launching", failed_before="launch_timeout")
+    for phase in ("loading", "waiting_for_qr"):
         pool.emit(session["id"], E.SESSION_STARTING, phase=phase)
     parts = {"qr_generation_ms": 900, "launch_ms": 130, "load_ms": 600, "retrieval_ms": 170}
     pool.show_qr(session["id"], **parts)
@@ -51,10 +53,12 @@ def test_the_steps_of_a_link_in_order(backend: Backend, linked: dict[str, Any]) 
     assert (story["session_id"], story["status"], story["truncated"]) == (linked["id"], "connected", False)
     steps = [step for step in story["steps"] if step["what"] != "webhook" and not step["ignored"]]
     assert [step["what"] for step in steps] == [
-        *("created", "queued", "launching", "launched", "loaded", "qr_shown"),
+        *("created", "queued", "launching", "launching", "launched", "loaded", "qr_shown"),
         *("scanned", "number", "ready", "snapshot"),
     ]
     by_name = {step["what"]: step for step in steps}
+    assert by_name["launching"]["details"] == {"failed_before": "launch_timeout"}
+    assert by_name["launched"]["details"] == {}
     assert by_name["qr_shown"]["times"] == 3
     assert by_name["qr_shown"]["details"]["load_ms"] == 600
     assert by_name["snapshot"]["details"] == {"snapshot_id": "01SNAP", "size_bytes": 4200}
