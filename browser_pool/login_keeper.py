@@ -60,7 +60,9 @@ class LoginKeeper:
             self._ledger.write(self._tracker.report(EventType.SESSION_DISCONNECTED, **lost))
         try:
             expected = self._ledger.spec.snapshot_id is not None
-            self._restored = await self._restorer.restore(self._profile, self._tried, expected=expected)
+            self._restored = await self._restorer.restore(
+                self._profile, self._tried, generation=self._ledger.spec.generation, expected=expected
+            )
         except (NothingToRestore, LoginLost):
             if not exists:
                 raise

@@ -20,7 +20,7 @@ from browser_pool.profile import Profile
 from browser_pool.snapshot_store import SnapshotStore
 from browser_pool.snapshotter import LOGIN
 from storage.objects import StoreError
-from storage.snapshot_errors import SnapshotCorrupt, SnapshotError
+from storage.snapshot_errors import SnapshotCorrupt, SnapshotError, StaleGeneration
 from storage.snapshot_record import Snapshot
 from storage.vault import SessionVault
 
@@ -38,15 +38,19 @@ class Restorer:
         self._directory = data_dir / RESTORING_DIR
         shutil.rmtree(self._directory, ignore_errors=True)  # of a pool that was killed in the middle
 
-    async def restore(self, profile: Profile, tried: set[str], *, expected: bool) -> Snapshot:
+    async def restore(
+        self, profile: Profile, tried: set[str], *, generation: int, expected: bool
+    ) -> Snapshot:
         """Put the newest snapshot that verifies, and was not tried yet, in the profile's place; it counts as
         tried from then on. `expected` says that one was saved: a store without it is not the right one.
+        Whoever had the session before `generation` saves nothing from then on.
 
         Raises StoreAway, NothingToRestore, LoginLost when all of them were tried.
         """
         session_id = profile.session_id
         side = self._directory / str(ULID())
         try:
+            await self._fence(session_id, generation)
             snapshot = await self._store.call(session_id, partial(_fetch, side=side, tried=tried))
         except (StoreError, OSError) as error:
             raise StoreAway(f"session {session_id}: {error}") from error
@@ -72,6 +76,15 @@ class Restorer:
         extra = {"session_id": session_id, "snapshot_id": snapshot.id, "files": snapshot.files}
         log.warning("profile_restored", extra=extra)
         return snapshot
+
+    async def _fence(self, session_id: str, generation: int) -> None:
+        """What is read next is the last word of the owners before. A registry that was put back from a copy
+        may have forgotten an owner: then the login is still brought back, and this is said."""
+        try:
+            await self._store.call(session_id, lambda vault: vault.fence(generation))
+        except StaleGeneration as error:
+            extra = {"session_id": session_id, "generation": generation, "why": str(error)[:300]}
+            log.error("RESTORED_BY_AN_OLDER_OWNER", extra=extra)  # noqa: TRY400 - the reason says it
 
 
 def _fetch(vault: SessionVault, *, side: Path, tried: set[str]) -> Snapshot | None:

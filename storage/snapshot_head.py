@@ -27,6 +27,8 @@ class Head:
     """The history of a session, newest first; never empty."""
 
     history: tuple[Snapshot, ...]
+    fence: int = 0
+    """The generation of an owner that took the session and has saved nothing yet; 0 when there is none."""
 
     @property
     def snapshot(self) -> Snapshot:
@@ -34,7 +36,8 @@ class Head:
 
     @property
     def generation(self) -> int:
-        return self.snapshot.about.generation
+        """Of whom the session is; what an older one saves is refused."""
+        return max(self.fence, self.snapshot.about.generation)
 
     def to_bytes(self) -> bytes:
         """As JSON, before it is sealed."""
@@ -65,16 +68,16 @@ def parse_head(plain: bytes, what: str) -> Head:
     try:
         fields = Fields.parse(plain, "head")
         check_format(fields, FORMAT, what)
-        head = Head(
-            history=tuple(
-                snapshot_from_wire(Fields(line, f"history[{index}]"))
-                for index, line in enumerate(fields.items("history"))
-            )
+        history = tuple(
+            snapshot_from_wire(Fields(line, f"history[{index}]"))
+            for index, line in enumerate(fields.items("history"))
         )
-        if not head.history or fields.text("snapshot_id") != head.snapshot.id:
+        if not history or fields.text("snapshot_id") != history[0].id:
             raise ValueError("its history does not begin with its snapshot")
-        if fields.number("generation") != head.generation:
-            raise ValueError("its generation is not that of its snapshot")
+        generation, saved_by = fields.number("generation"), history[0].about.generation
+        if generation < saved_by:
+            raise ValueError("its generation is older than that of its snapshot")
+        head = Head(history=history, fence=generation if generation > saved_by else 0)
     except ValueError as error:
         raise SnapshotCorrupt(
             f"{what}: its head is not sound: {error}; the next save makes it anew"

@@ -8,7 +8,7 @@ after the flip has put nothing that was listed. No clock takes part, ours or the
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from storage.manifest import Manifest
 from storage.objects import Listed, PreconditionFailed
@@ -88,7 +88,7 @@ def _prune(objects: SessionObjects, *, keep: int, dry_run: bool) -> tuple[Pruned
     needed.update(objects.packs_root + pack for manifest in kept for pack in manifest.packs)
     doomed = [one for one in listed if one.key not in needed]
     ids = tuple(manifest.id for manifest in kept)
-    after = Head(history=tuple(line for line in head.history if line.id in ids))
+    after = replace(head, history=tuple(line for line in head.history if line.id in ids))
     pruned = Pruned(
         snapshots=tuple(line.id for line in head.history if line.id not in ids),
         kept=ids,

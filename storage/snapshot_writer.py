@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 PACK_BYTES = 32 * 1024 * 1024
 """A pack is closed when it reaches this: what a save or a restore holds in memory. A profile has 30 MB."""
 _ATTEMPTS = 2
+_FENCE_ATTEMPTS = 4
+"""Against an old owner that saves once more, and a prune."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +68,7 @@ class SnapshotWriter:
             if self._known is None:
                 self._known = self._read(sealing)
             known = self._known
-            self._refuse_stale(known, about)
+            self._refuse_stale(known, about.generation)
             if self._is_head(known, tree, about):
                 return None
             try:
@@ -82,6 +84,32 @@ class SnapshotWriter:
                 self._forget()
                 raise
         raise AssertionError("the last attempt returns or raises")
+
+    def fence(self, generation: int) -> None:
+        """Take the session for this owner before it has anything to save: an older one is refused from now
+        on, also one that is in the middle of a save. Nothing when there is no snapshot.
+
+        Raises StaleGeneration, StoreError, SnapshotNewer.
+        """
+        for attempt in range(_FENCE_ATTEMPTS):
+            self._forget()
+            sealing = self._objects.sealing()
+            known = self._read(sealing) if sealing is not None else None
+            if sealing is None or known is None or known.head is None:
+                return
+            self._refuse_stale(known, generation)
+            try:
+                if known.head.generation < generation:
+                    head = replace(known.head, fence=generation)
+                    version = self._flip(sealing, head, known.version)
+                    known = Known(head=head, version=version, manifest=known.manifest)
+            except (PreconditionFailed, ObjectMissing):
+                log.info("snapshot_head_moved", extra={"session": self._objects.label, "attempt": attempt})
+                if attempt + 1 == _FENCE_ATTEMPTS:
+                    raise
+            else:
+                self._known = known
+                return
 
     def _forget(self) -> None:
         self._known = None
@@ -109,11 +137,11 @@ class SnapshotWriter:
             return Known(head=head, version=stored.version, manifest=None)
         return Known(head=head, version=stored.version, manifest=manifest)
 
-    def _refuse_stale(self, known: Known, about: About) -> None:
-        if known.head is not None and known.head.generation > about.generation:
+    def _refuse_stale(self, known: Known, generation: int) -> None:
+        if known.head is not None and known.head.generation > generation:
             raise StaleGeneration(
                 f"session {self._objects.label} belongs to generation {known.head.generation}, not to "
-                f"{about.generation}; this node has lost it and must close its browser"
+                f"{generation}; this node has lost it and must close its browser"
             )
 
     def _refuse_destroyed(self, known: Known) -> None:
@@ -128,13 +156,14 @@ class SnapshotWriter:
         )
 
     def _is_head(self, known: Known, tree: Tree, about: About) -> bool:
-        """A new owner's first save is made in any case: it is what refuses the old one from then on."""
+        """A new owner's first save is made in any case: manifests say whose a session was, should the head
+        be lost."""
         return (
             not self._distrusted
             and known.head is not None
             and known.manifest is not None
             and known.manifest.tree == tree
-            and known.head.generation == about.generation
+            and known.head.snapshot.about.generation == about.generation
         )
 
     # ---- writing

@@ -76,6 +76,13 @@ class SessionVault:
             raise ValueError(f"these are not the snapshots of session {about.session_id}")
         return self._writer.save(staged, settled(about))
 
+    def fence(self, generation: int) -> None:
+        """Refuse from now on what an owner of a smaller generation saves; before its login is read.
+
+        Raises StaleGeneration, SnapshotNewer, SnapshotCorrupt, StoreError.
+        """
+        self._writer.fence(generation)
+
     def head(self) -> Snapshot | None:
         """The snapshot that counts; None only when the store says that there is none."""
         sealing = self._objects.sealing()

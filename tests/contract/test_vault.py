@@ -235,6 +235,71 @@ def test_a_new_owner_takes_the_head_even_with_the_same_files(store: ObjectStore,
     assert session(store).head() == taken
 
 
+def test_a_fence_refuses_the_old_owner_before_the_new_one_has_saved(
+    store: ObjectStore, profile: Path
+) -> None:
+    before = session(store)
+    saved = before.save(profile, about(generation=1))
+    session(store).fence(2)
+    (profile / "late").write_bytes(b"of a node that was frozen")
+    with pytest.raises(StaleGeneration):
+        before.save(profile, about(generation=1))
+    with pytest.raises(StaleGeneration):
+        session(store).fence(1)
+    assert session(store).history() == [saved]
+    session(store).prune(keep=1)
+    with pytest.raises(StaleGeneration):
+        session(store).save(profile, about(generation=1))
+    taken = session(store).save(profile, about(generation=2))
+    assert session(store).history() == [taken, saved]
+
+
+def test_a_fence_of_what_was_never_saved_leaves_nothing_behind(store: ObjectStore) -> None:
+    session(store).fence(2)
+    assert session(store).history() == []
+    assert [listed.key for listed in store.list("") if "keyring" not in listed.key] == []
+
+
+def test_a_fence_over_a_damaged_head_counts_and_mends_it(store: ObjectStore, profile: Path) -> None:
+    saved = session(store).save(profile, about(generation=1))
+    (head,) = [listed.key for listed in store.list("") if listed.key.endswith("/head")]
+    store.put(head, b"damaged")
+    session(store).fence(2)
+    assert session(store).head() == saved
+    with pytest.raises(StaleGeneration):
+        session(store).save(profile, about(generation=1))
+
+
+def test_a_fence_between_any_two_steps_of_a_save_stops_it_or_comes_after_it(tmp_path: Path) -> None:
+    """What the new owner reads after its fence is what stays."""
+    ours = stage(tmp_path / "ours", {"shared": b"s" * 100_000, "ours": os.urandom(1000)})
+    base = MemoryStore()
+    session(base).save(stage(tmp_path / "base", {"shared": b"s" * 100_000}), about())
+    number = refused = 0
+    while True:
+        number += 1
+        store = base.copy()
+        read: list[str] = []
+
+        def interfere(
+            call: Call, store: MemoryStore = store, number: int = number, read: list[str] = read
+        ) -> None:
+            if call.number == number:
+                taken = session(store)
+                taken.fence(2)
+                read.extend(line.id for line in taken.history())
+
+        watched = WatchedStore(store, before=interfere)
+        try:
+            session(watched).save(ours, about(generation=1))
+        except StaleGeneration:
+            refused += 1
+        if len(watched.calls) < number:
+            break
+        assert [line.id for line in session(store).history()] == read
+    assert refused > 3
+
+
 @pytest.mark.parametrize(("theirs", "refused"), [(1, False), (2, True)])
 def test_two_owners_that_save_at_once_leave_a_head_that_restores(
     theirs: int, refused: bool, tmp_path: Path
