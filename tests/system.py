@@ -32,9 +32,10 @@ PROGRAMS = {
 }
 
 
-def _listens(port: int) -> bool:
+def listens(port: int, host: str = "127.0.0.1") -> bool:
+    """Whether somebody does."""
     try:
-        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        socket.create_connection((host, port), timeout=1).close()
     except OSError:
         return False
     return True
@@ -43,11 +44,18 @@ def _listens(port: int) -> bool:
 class System:
     """`with System(tmp_path, standin_options) as system`: leaves no process behind, and checks it."""
 
-    def __init__(self, directory: Path, options: dict[str, Any] | None = None, **environ: str) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        options: dict[str, Any] | None = None,
+        *,
+        standin_host: str = "127.0.0.1",
+        **environ: str,
+    ) -> None:
         self.directory = directory
         self.data_dir = directory / "data"
         self.receiver = Receiver()
-        self.standin = StandIn.start(options=options or {})
+        self.standin = StandIn.start(options=options or {}, host=standin_host)
         functions_port, pool_port = free_port(), free_port()
         self.functions_url = f"http://127.0.0.1:{functions_port}"
         self.pool_url = f"http://127.0.0.1:{pool_port}"
@@ -97,21 +105,25 @@ class System:
 
     def start(self, name: str, **environ: str) -> None:
         """Start one of functions, pool, deliverer, and wait until its port is open."""
+        self.spawn(name, [sys.executable, *PROGRAMS[name]], {**self.environ, **environ})
+        port = {"functions": self.environ["FUNCTIONS_PORT"], "pool": self.environ["POOL_PORT"]}.get(
+            name, environ.get("POOL_PORT")
+        )
+        if port is not None:
+            eventually(lambda: listens(int(port)), f"{name} listens")
+
+    def spawn(self, name: str, command: list[str], environ: dict[str, str]) -> None:
+        """A process of this name, whose output goes to its log; `stop` and `kill` end it."""
         with (self.directory / f"{name}.log").open("ab") as output:
             self._processes[name] = subprocess.Popen(
-                [sys.executable, *PROGRAMS[name]],
+                command,
                 cwd=ROOT,
-                env={**self.environ, **environ},
+                env=environ,
                 stdout=output,
                 stderr=output,
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
             )
-        port = {"functions": self.environ["FUNCTIONS_PORT"], "pool": self.environ["POOL_PORT"]}.get(
-            name, environ.get("POOL_PORT")
-        )
-        if port is not None:
-            eventually(lambda: _listens(int(port)), f"{name} listens")
 
     def stop(self, name: str) -> None:
         """SIGTERM; must end by itself, with status 0."""
@@ -223,8 +235,8 @@ class System:
         """What the logs say of a session, for the reader of a failed test."""
         lines = [
             line
-            for name in ("pool", "functions")
-            for line in self.log(name).splitlines()
+            for path in sorted(self.directory.glob("*.log"))
+            for line in path.read_text(errors="replace").splitlines()
             if session_id in line and '"request"' not in line
         ]
         return "\n".join(lines[-40:])

@@ -17,12 +17,13 @@ from tests.standin.options import BadOption, parse
 from tests.standin.server import Server
 from tests.standin.site import Site
 
-HOST = "127.0.0.1"
-
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m tests.standin", description="A local stand-in for WhatsApp Web."
+    )
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="of 127.0.0.0/8, or browsers do not trust the page"
     )
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
     parser.add_argument("--tls-port", type=int, help="serve the same over TLS as well; 0 takes a free port")
@@ -40,15 +41,15 @@ async def serve(args: argparse.Namespace) -> None:
     runner = web.AppRunner(Server(site).app(), access_log=None, shutdown_timeout=1)
     await runner.setup()
     try:
-        await web.TCPSite(runner, HOST, args.port).start()
+        await web.TCPSite(runner, args.host, args.port).start()
         if args.tls_port is not None:
-            await web.TCPSite(runner, HOST, args.tls_port, ssl_context=tls.context()).start()
+            await web.TCPSite(runner, args.host, args.tls_port, ssl_context=tls.context()).start()
         ports = [address[1] for address in runner.addresses]
         if args.port_file:
             draft = args.port_file.with_suffix(".draft")
             draft.write_text("".join(f"{port}\n" for port in ports))
             os.replace(draft, args.port_file)  # noqa: PTH105 - readers never see half a file
-        print(f"standin ready http://{HOST}:{ports[0]}", flush=True)
+        print(f"standin ready http://{args.host}:{ports[0]}", flush=True)
         await stop.wait()
     finally:
         await runner.cleanup()

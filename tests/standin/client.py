@@ -47,6 +47,7 @@ class StandIn:
         tls: bool = False,
         state_dir: Path | None = None,
         port: int = 0,
+        host: str = "127.0.0.1",
     ) -> Self:
         """Start a stand-in and wait until it serves."""
         with tempfile.TemporaryDirectory(prefix="standin-") as directory:
@@ -55,6 +56,8 @@ class StandIn:
                 sys.executable,
                 "-m",
                 "tests.standin",
+                "--host",
+                host,
                 "--port",
                 str(port),
                 "--port-file",
@@ -70,7 +73,7 @@ class StandIn:
                 process.kill()
                 process.wait()
                 raise
-        return cls(process, f"http://127.0.0.1:{ports[0]}", ports[1] if tls else None)
+        return cls(process, f"http://{host}:{ports[0]}", ports[1] if tls else None)
 
     @property
     def browser_args(self) -> list[str]:
@@ -118,6 +121,11 @@ class StandIn:
     def state(self, phone_number: str) -> dict[str, Any]:
         """The phone's devices: each with linked, pages, state (CONNECTED, …, away, revoked)."""
         return self._call("GET", "state", params={"phone_number": phone_number})
+
+    def speaking(self, within: float = 1.0) -> dict[str, bool]:
+        """Phone number (digits) of every linked device → whether a page that runs speaks for it."""
+        answer: dict[str, bool] = self._call("GET", "speaking", params={"within": within})["speaking"]
+        return answer
 
     def stats(self) -> dict[str, Any]:
         return self._call("GET", "stats")

@@ -50,6 +50,9 @@ class Devices:
     def get(self, device_id: str) -> Device | None:
         return self._devices.get(device_id)
 
+    def all(self) -> list[Device]:
+        return list(self._devices.values())
+
     def of_phone(self, number: str) -> list[Device]:
         return [device for device in self._devices.values() if device.phone_number == number]
 

@@ -11,7 +11,7 @@ from tests.standin.devices import Device, DeviceLimit
 from tests.standin.offers import Refused
 from tests.standin.options import BadOption, patch
 from tests.standin.site import Site
-from tests.standin.sockets import PageSocket
+from tests.standin.sockets import ANSWER_WITHIN, PageSocket
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -47,6 +47,7 @@ class Phone:
         app.router.add_post("/phone/drop", self.drop)
         app.router.add_post("/phone/offline", self.offline)
         app.router.add_get("/phone/state", self.state)
+        app.router.add_get("/phone/speaking", self.speaking)
         app.router.add_get("/phone/stats", self.stats)
         app.router.add_get("/phone/options", self.options)
         app.router.add_patch("/phone/options", self.change_options)
@@ -152,6 +153,20 @@ class Phone:
             return "revoked"
         page = self._site.presence.speaker(device.id)
         return page.state if page else "away"
+
+    async def speaking(self, request: web.Request) -> web.Response:
+        """Which linked devices have a page that runs and can be reached: each is asked."""
+        within = float(request.query.get("within", ANSWER_WITHIN))
+        presence = self._site.presence
+        devices = [device for device in self._site.devices.all() if device.linked]
+
+        async def speaks(device: Device) -> bool:
+            page = presence.speaker(device.id)
+            return page is not None and await page.answers(within)
+
+        answers = await asyncio.gather(*(speaks(device) for device in devices))
+        said = {device.phone_number: answer for device, answer in zip(devices, answers, strict=True)}
+        return web.json_response({"speaking": said})
 
     async def stats(self, request: web.Request) -> web.Response:
         return web.json_response(self._site.stats.as_json())

@@ -71,12 +71,15 @@ class PageSocket:
     async def close(self, code: int = 1012) -> None:
         await self._ws.close(code=code)
 
-    async def answers(self) -> bool:
-        """Whether the page itself still runs. An open connection proves nothing: frozen browsers keep it."""
+    async def answers(self, within: float = ANSWER_WITHIN) -> bool:
+        """Whether the page itself still runs. An open connection proves nothing: frozen browsers keep it.
+
+        Several may ask at a time; an answer to one that asked before counts, as it came since.
+        """
         self._answered.clear()
-        await self.send("are_you_there")
         try:
-            async with asyncio.timeout(ANSWER_WITHIN):
+            async with asyncio.timeout(within):
+                await self.send("are_you_there")
                 await self._answered.wait()
         except TimeoutError:
             return False
