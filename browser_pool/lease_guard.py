@@ -20,7 +20,20 @@ import time
 from pathlib import Path
 
 LOOK_EVERY_SECONDS = 0.1
-"""While a lease counts. A look at a clock; processes are looked for only when it has run out."""
+"""While a lease counts. A look at a clock; all processes are looked at only when it has run out."""
+
+KNOW_EVERY_SECONDS = 1.0
+"""How old the list of browsers may be that are stopped without looking for them. 1 ms: only what is new since
+is read."""
+
+WOKE_SECONDS = 0.5
+"""Between two looks: longer, and it was we who stood still, with the machine or alone."""
+
+URGENT_EVERY_SECONDS = 0.005
+URGENT_FOR_SECONDS = 2.0
+"""After that, or when the lease has just run out. Whoever lets a machine go on does it process by process, so
+that a browser may go on just after we stopped it. With looks 0.1 s apart a page whose socket had been cut
+before connected in between, and met its successor."""
 
 
 def boot_seconds() -> float:
@@ -28,19 +41,56 @@ def boot_seconds() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
+def group_of(pid: str, data_dir: str, mark: str) -> int | None:
+    """Its process group, when it is a browser on a profile below this directory."""
+    with contextlib.suppress(OSError):
+        arguments = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
+        if any(
+            one.startswith(mark) and Path(one.removeprefix(mark)).parent.parent == Path(data_dir)
+            for one in arguments
+        ):
+            return os.getpgid(int(pid))
+    return None
+
+
 def browser_groups(data_dir: str, mark: str) -> set[int]:
-    """Process groups of the browsers on profiles below this directory."""
-    found = set()
-    for entry in os.listdir("/proc"):  # noqa: PTH208 - as little as possible
-        if entry.isdigit():
-            with contextlib.suppress(OSError):
-                arguments = Path(f"/proc/{entry}/cmdline").read_bytes().decode(errors="replace").split("\0")
-                if any(
-                    one.startswith(mark) and Path(one.removeprefix(mark)).parent.parent == Path(data_dir)
-                    for one in arguments
-                ):
-                    found.add(os.getpgid(int(entry)))
-    return found
+    """Process groups of all of them, whatever is known."""
+    entries = os.listdir("/proc")  # noqa: PTH208 - as little as possible
+    found = (group_of(entry, data_dir, mark) for entry in entries if entry.isdigit())
+    return {group for group in found if group is not None}
+
+
+class Browsers:
+    """Groups of this node's browsers, known at little cost before somebody needs them."""
+
+    def __init__(self, data_dir: str, mark: str) -> None:
+        self._data_dir = data_dir
+        self._mark = mark
+        self._groups: dict[str, int] = {}
+        """By pid."""
+        self._strangers: set[str] = set()
+        self._young: set[str] = set()
+        """Seen once: what is about to become a browser does not look like one yet."""
+
+    @property
+    def groups(self) -> set[int]:
+        return set(self._groups.values())
+
+    def refresh(self) -> None:
+        """Read what is new."""
+        present = {entry for entry in os.listdir("/proc") if entry.isdigit()}  # noqa: PTH208
+        self._groups = {pid: group for pid, group in self._groups.items() if pid in present}
+        self._strangers &= present
+        young = set()
+        for pid in present - self._groups.keys() - self._strangers:
+            group = group_of(pid, self._data_dir, self._mark)
+            if group is not None:
+                self._groups[pid] = group
+            elif pid in self._young:
+                self._strangers.add(pid)
+            else:
+                young.add(pid)
+        self._young = young
 
 
 def tell(groups: set[int], number: signal.Signals) -> None:
@@ -71,35 +121,56 @@ def main(data_dir: str, mark: str, first: str) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # whoever ends the pool ends us through it
     take_place(data_dir)
-    with contextlib.suppress(PermissionError):
-        os.nice(-10)  # after the whole machine stood still, first among those that wake
+    be_first()
     until: float | None = None
     buffer, orphan = first.encode() + b"\n", False
     stopped = browser_groups(data_dir, mark)  # perhaps, by the guard before
+    known, known_at = Browsers(data_dir, mark), 0.0
+    looked_at = searched_at = urgent_until = 0.0
+    expired = False
     while True:
         while b"\n" in buffer:
             line, _, buffer = buffer.partition(b"\n")
             if line == b"end":
                 return
             until = None if line == b"free" else float(line.split()[1])
-        if until is not None and boot_seconds() >= until:
-            groups = browser_groups(data_dir, mark)
-            tell(groups, signal.SIGSTOP)
-            stopped |= groups
-            if orphan and not groups:
-                return
+        now = boot_seconds()
+        woke, looked_at = now - looked_at > WOKE_SECONDS, now
+        expired, before = until is not None and now >= until, expired
+        if expired:
+            tell(stopped | known.groups, signal.SIGSTOP)  # before anything that takes time
+            if woke or not before:
+                urgent_until = now + URGENT_FOR_SECONDS
+            if woke or not before or now - searched_at >= LOOK_EVERY_SECONDS:
+                groups, searched_at = browser_groups(data_dir, mark), now
+                tell(groups, signal.SIGSTOP)
+                stopped |= groups | known.groups
+                if orphan and not groups:
+                    return
         else:
             tell(stopped, signal.SIGCONT)
             stopped = set()
             if orphan and until is None:
                 return
+            if until is not None and now - known_at >= KNOW_EVERY_SECONDS:
+                known.refresh()
+                known_at = now
+        pause = URGENT_EVERY_SECONDS if expired and now < urgent_until else LOOK_EVERY_SECONDS
         if orphan:
-            time.sleep(LOOK_EVERY_SECONDS)
+            time.sleep(pause)
             continue
-        if select.select([0], [], [], None if until is None else LOOK_EVERY_SECONDS)[0]:
+        if select.select([0], [], [], None if until is None else pause)[0]:
             read = os.read(0, 4096)
             orphan = not read
             buffer += read
+
+
+def be_first() -> None:
+    """After the whole machine stood still, before everybody else that wakes; it works for microseconds."""
+    with contextlib.suppress(PermissionError):
+        os.nice(-10)
+    with contextlib.suppress(PermissionError):
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
 
 
 if __name__ == "__main__":

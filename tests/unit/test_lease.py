@@ -6,13 +6,14 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from browser_pool.chromium import MARK
 from browser_pool.lease import MARGIN, Lease
-from browser_pool.lease_guard import boot_seconds
+from browser_pool.lease_guard import Browsers, boot_seconds
 from browser_pool.room import KEPT_BYTES, SLOT_BYTES, room
 from tests.waiting import eventually
 
@@ -25,7 +26,8 @@ def browser(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
         ["sh", "-c", "while :; do sleep 0.05; done", mark], start_new_session=True
     ) as process:
         yield process
-        os.killpg(process.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def is_stopped(process: subprocess.Popen[bytes]) -> bool:
@@ -72,6 +74,42 @@ def test_browsers_stand_still_while_the_lease_has_run_out_and_go_on_after(
     eventually(lambda: not is_stopped(browser))
     lease.close(keep_browsers=False)
     assert not is_stopped(browser)
+
+
+def test_a_browser_that_somebody_lets_go_on_is_stopped_again(
+    tmp_path: Path, browser: subprocess.Popen[bytes]
+) -> None:
+    lease = Lease.open(tmp_path)
+    lease.renew(boot_seconds(), 1.5)
+    guard = eventually(lambda: guard_pid(tmp_path))
+    assert guard is not None
+    machine = (guard, browser.pid)
+    for pid in machine:
+        os.kill(pid, signal.SIGSTOP)
+    eventually(lambda: not lease.valid)
+    for pid in machine:  # the guard looks first, at a browser that stands still in any case
+        os.kill(pid, signal.SIGCONT)
+    eventually(lambda: is_stopped(browser))
+    os.kill(browser.pid, signal.SIGCONT)
+    eventually(lambda: is_stopped(browser))
+    lease.close(keep_browsers=False)
+
+
+def test_browsers_are_known_before_they_are_looked_for(
+    tmp_path: Path, browser: subprocess.Popen[bytes]
+) -> None:
+    known = Browsers(str(tmp_path), MARK)
+    known.refresh()
+    assert known.groups == {browser.pid}
+    with subprocess.Popen(["sh", "-c", "read x; exec sleep 60"], stdin=subprocess.PIPE) as other:
+        known.refresh()
+        known.refresh()
+        assert known.groups == {browser.pid}
+        other.kill()
+    os.killpg(browser.pid, signal.SIGKILL)
+    browser.wait()
+    known.refresh()
+    assert known.groups == set()
 
 
 def test_the_guard_outlives_its_pool_and_ends_with_the_last_browser(
