@@ -17,6 +17,7 @@ from pathlib import Path
 
 import requests
 
+from bench.matrix import clocks
 from bench.matrix.network import Service
 from bench.matrix.watch import Watch
 from bench.matrix.world import Node, World
@@ -51,9 +52,7 @@ class Scene:
             self.world.standin.drop(f"+{self.watch.accounts[session_id].number}")
 
     def set_clock(self, process: str, seconds: int) -> None:
-        draft = self.clocks[process].with_suffix(".new")
-        draft.write_text(f"{seconds:+d}s\n")
-        draft.replace(self.clocks[process])
+        clocks.set_off(self.clocks[process], seconds)
 
     def make_savable(self) -> None:
         """Each profile of the struck node has something new."""
@@ -92,7 +91,7 @@ class Case:
     cuts: bool = False
     """Needs network namespaces."""
     clock: bool = False
-    """Needs libfaketime."""
+    """Needs a C compiler."""
 
 
 def _kill(scene: Scene) -> None:

@@ -59,7 +59,10 @@ def run(case: Case, stage: Stage, directory: Path) -> Measured:
         moves=case.moves,
     )
     files = {name: directory / f"clock-{name}" for name in ("functions", "node-1", "node-2")}
-    environs = {name: clocks.environ_of(file) for name, file in files.items()} if case.clock else {}
+    environs = {}
+    if case.clock:
+        library = clocks.build(directory)
+        environs = {name: clocks.environ_of(library, file) for name, file in files.items()}
     world: World | None = None
     try:
         with ExitStack() as stack:
