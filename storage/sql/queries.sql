@@ -570,7 +570,8 @@ VALUES (:id, :endpoint_id, :workspace_id, :session_id, :event_id, :type, :occurr
 ON CONFLICT (endpoint_id, event_id) DO NOTHING;
 
 -- name: claimable_deliveries
--- What may be sent now: of each session and endpoint the oldest pending delivery, if it is due; nothing of an
+-- What may be sent now: of each session and endpoint the oldest pending delivery, if it is due (what was never
+-- tried is, so that the clock of whoever owed it delays nothing); nothing of an
 -- endpoint that is off or whose circuit is open; one at a time where it is half open, else :slow_turns or
 -- :quick_turns. Endpoints take turns: nobody's second goes before another's first. Of slow and unproven
 -- endpoints no more than :slow_limit in all. Endpoints are found by skipping through an index, so that a dead
@@ -594,7 +595,7 @@ heads AS (
         r.busy + row_number() OVER (PARTITION BY r.id ORDER BY d.next_attempt_at, d.position) AS turn
     FROM ready r JOIN deliveries d ON d.position IN (
         SELECT x.position FROM deliveries x
-        WHERE x.status = 'pending' AND x.endpoint_id = r.id AND x.next_attempt_at <= :now
+        WHERE x.status = 'pending' AND x.endpoint_id = r.id AND (x.attempts = 0 OR x.next_attempt_at <= :now)
           AND (x.claimed_until IS NULL OR x.claimed_until <= :now)
           AND NOT EXISTS (
               SELECT 1 FROM deliveries older
@@ -616,7 +617,8 @@ LIMIT :limit;
 -- Take one of them; no row when another deliverer was faster. What made it claimable is asked again.
 UPDATE deliveries SET claimed_by = :claim, claimed_until = :claimed_until
 WHERE position = :position
-  AND status = 'pending' AND next_attempt_at <= :now AND (claimed_until IS NULL OR claimed_until <= :now)
+  AND status = 'pending' AND (attempts = 0 OR next_attempt_at <= :now)
+  AND (claimed_until IS NULL OR claimed_until <= :now)
   AND NOT EXISTS (
       SELECT 1 FROM deliveries older
       WHERE older.status = 'pending' AND older.endpoint_id = deliveries.endpoint_id
@@ -628,7 +630,8 @@ WHERE position = :position
 -- postgres: what somebody is settling or claiming is waited for by nobody
 UPDATE deliveries SET claimed_by = :claim, claimed_until = :claimed_until
 WHERE position IN (SELECT position FROM deliveries WHERE position = :position FOR UPDATE SKIP LOCKED)
-  AND status = 'pending' AND next_attempt_at <= :now AND (claimed_until IS NULL OR claimed_until <= :now)
+  AND status = 'pending' AND (attempts = 0 OR next_attempt_at <= :now)
+  AND (claimed_until IS NULL OR claimed_until <= :now)
   AND NOT EXISTS (
       SELECT 1 FROM deliveries older
       WHERE older.status = 'pending' AND older.endpoint_id = deliveries.endpoint_id

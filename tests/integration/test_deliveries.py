@@ -88,6 +88,18 @@ def test_a_qr_is_sent_as_a_picture_with_the_seconds_it_has_left(
     assert "qr_text" not in data
 
 
+def test_a_clock_that_is_ahead_where_a_webhook_is_owed_does_not_delay_it(
+    backend: Backend, pool: FakePool, functions: LocalFunctions, receiver: Receiver, deliver: StartDeliverer
+) -> None:
+    backend.create()
+    with functions.services.database.transaction():
+        functions.services.database.connection.execute(
+            "UPDATE deliveries SET next_attempt_at = '2999-01-01T00:00:00.000Z'"
+        )
+    deliver()
+    receiver.wait_for(1)
+
+
 def test_a_qr_that_died_on_the_way_is_delivered_with_no_seconds_left(
     backend: Backend, pool: FakePool, receiver: Receiver, deliver: StartDeliverer
 ) -> None:
