@@ -18,6 +18,7 @@ from browser_pool.memory_watch import MB, MemoryWatch
 from browser_pool.pool import Pool
 from browser_pool.reconciler import Reconciler
 from browser_pool.room import room
+from browser_pool.site_watch import SiteWatch
 from browser_pool.start_queue import StartQueue
 from storage.clock import Clock
 from storage.errors import BadMessage
@@ -40,6 +41,7 @@ class NodeAgent:
         lease: Lease,
         starts: StartQueue,
         memory: MemoryWatch,
+        site: SiteWatch,
         clock: Clock,
         *,
         tls: ssl.SSLContext | None = None,
@@ -56,6 +58,7 @@ class NodeAgent:
         self._lease = lease
         self._starts = starts
         self._memory = memory
+        self._site = site
         self._clock = clock
         self._tls = tls or True
         self._functions_url = functions_url
@@ -86,7 +89,7 @@ class NodeAgent:
             live=len(holdings.runners),
             warm=pool.warm.live,
             queued=self._starts.waiting,
-            draining=pool.draining,
+            draining=pool.draining or self._is_cut_off(),
             sessions=holdings.held(),
             profiles=holdings.profiles(),
             erased=sorted(holdings.erased),
@@ -96,6 +99,11 @@ class NodeAgent:
             largest_browser_mb=self._memory.largest // MB,
             cpu_percent=round(100 * self._memory.machine_cpu_ratio),
         )
+
+    def _is_cut_off(self) -> bool:
+        """From WhatsApp, and others may not be: to the functions that is a node that drains. When nobody
+        reaches the site all of them say so, and everything stays where it is."""
+        return self._site.away and self._lease.leased
 
     async def beat(self) -> bool:
         """One heartbeat; False when it was not heard."""

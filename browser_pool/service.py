@@ -39,6 +39,7 @@ from browser_pool.port_guard import judge
 from browser_pool.reconciler import Reconciler
 from browser_pool.ref_clock import RefLives
 from browser_pool.relay import Relay
+from browser_pool.site_watch import SiteWatch
 from browser_pool.slot_settings import SlotSettings
 from browser_pool.snapshot_parts import open_snapshots
 from browser_pool.start_queue import StartQueue
@@ -163,6 +164,7 @@ async def _compose(config: PoolConfig, driver: Driver, stack: AsyncExitStack) ->
     hibernator = Hibernator(pool, starts, clock, config.hibernate_after)
     memory = MemoryWatch(pool, starts, config.memory, metrics, clock)
     canary = Canary(shop, config.canary_every)
+    site = SiteWatch(config.whatsapp_web_url)
     stack.push_async_callback(hibernator.close)
     for work, name in (
         (warm.run(), "warm-keeper"),
@@ -170,6 +172,7 @@ async def _compose(config: PoolConfig, driver: Driver, stack: AsyncExitStack) ->
         (hibernator.run(), "hibernator"),
         (memory.run(), "memory-watch"),
         (canary.run(), "canary"),
+        (site.run(), "site-watch"),
         (watch_loop(metrics.loop_was_late), "loop-watch"),
     ):
         run_beside(stack, work, name)
@@ -182,6 +185,7 @@ async def _compose(config: PoolConfig, driver: Driver, stack: AsyncExitStack) ->
         lease,
         starts,
         memory,
+        site,
         clock,
         tls=tls,
         functions_url=config.functions_url,
@@ -216,6 +220,7 @@ async def _compose(config: PoolConfig, driver: Driver, stack: AsyncExitStack) ->
             "snapshots": snapshots.state(),
             "canary": canary.state(),
             "drill": driller.state() if driller else None,
+            "site": site.state(),
         },
         started_at=started_at,
     )
