@@ -45,8 +45,9 @@ def markdown(found: dict[str, Any]) -> str:
         f"{about['nodes']} nodes with {about['linked']} linked sessions, real Chromium on the stand-in,"
         " PostgreSQL, gunicorn with two workers. Every node was replaced twice, one after the other, under"
         " steady traffic: first the pool process, on its machine with its browsers kept; then the machine,"
-        " drained and followed by one with another name and an empty disk. After each the functions got new"
-        " workers (HUP), after each round the deliverer was restarted.",
+        " drained and followed by one with another name and an empty disk. In each round the functions got"
+        " new workers (HUP) and the deliverer was restarted. LEASE_TTL_SECONDS=60, so that whoever a node"
+        " leaves behind shows.",
         "",
         "| promised | found |",
         "|---|---|",

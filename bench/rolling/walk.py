@@ -1,8 +1,8 @@
 """A rolling deploy: every node is replaced, one after the other, twice, while the traffic goes on.
 
 First each pool process is replaced on its machine and adopts the browsers of the one before; then each
-machine is drained and another one comes in its place. After each step the functions get new workers, and
-after each round the deliverer is another process. What has to be true is written down where it is not.
+machine is drained and another one comes in its place. In each round the functions get new workers, and the
+deliverer is another process after it. What has to be true is written down where it is not.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def _linked(system: Nodes, count: int) -> dict[str, str]:
 def _same_machines(
     system: Nodes, linked: dict[str, str], outcome: Outcome, say: Callable[[str], None]
 ) -> None:
-    loads = _loads(system, linked)
+    loads, first = _loads(system, linked), system.machines[0]
     for machine in list(system.machines):
         before = _browsers(system, machine, linked)
         with _step(system, linked, outcome, "same machine", machine, say) as stopped:
@@ -109,7 +109,8 @@ def _same_machines(
             eventually(lambda: _browsers(system, machine, linked) == before, "it has the same", WITHIN)  # noqa: B023
         except AssertionError:
             outcome.problems.append(f"{machine.name} has not kept its browsers")
-        system.reload_functions()
+        if machine is first:
+            system.reload_functions()
     if _loads(system, linked) != loads:
         outcome.problems.append("pages of linked sessions were loaded anew although their browsers were kept")
     system.restart_deliverer()
@@ -125,7 +126,8 @@ def _other_machines(
             stopped()
             system.forget(machine)
             system.start_node(system.new_machine(), on_stop="close")
-        system.reload_functions()
+        if machine is old[0]:
+            system.reload_functions()
     system.restart_deliverer()
     if taken := system.log("functions").count("session_taken_over"):
         outcome.problems.append(f"{taken} sessions were taken over from nodes that seemed lost")

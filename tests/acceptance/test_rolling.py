@@ -14,6 +14,7 @@ from tests.postgres import PostgresServer
 pytestmark = pytest.mark.browser
 
 
+@pytest.mark.timeout(600)  # a minute on a machine of its own
 def test_three_nodes_are_replaced_twice_under_traffic_and_nobody_notices(
     postgres: PostgresServer, tmp_path: Path
 ) -> None:
