@@ -48,3 +48,21 @@ def listen(database: Database) -> list[str]:
     asked: list[str] = []
     database.connection.set_trace_callback(asked.append)
     return asked
+
+
+def dump(database: Database) -> str:
+    """Every row that is there."""
+    if isinstance(database, SqliteDatabase):
+        return "\n".join(database.connection.iterdump())
+    from storage.postgres_database import PostgresDatabase
+
+    assert isinstance(database, PostgresDatabase)
+    return "\n".join(str(rows(database, f"SELECT * FROM {table}")) for table in sorted(database.tables()))  # noqa: S608
+
+
+def everything_in(database: Database) -> str:
+    """Every row, and what was a row once and still lies in the files of SQLite."""
+    if not isinstance(database, SqliteDatabase):
+        return dump(database)
+    files = sorted(database.path.parent.glob(f"{database.path.name}*"))
+    return "".join(path.read_bytes().decode("latin-1") for path in files)

@@ -10,6 +10,7 @@ import pytest
 from storage.attempts import Tried
 from storage.events import EventType
 from tests.fakes import fixtures
+from tests.fakes.databases import dump
 from tests.fakes.functions import Backend, LocalFunctions
 from tests.fakes.pool import FakePool
 
@@ -187,10 +188,10 @@ def test_a_deleted_session_leaves_neither_number_nor_name_nor_chat(
             services.deliveries.delivered(delivery, claim.token, _taken(services.clock.now()))
         claim = services.deliveries.claim_due(10, functions.services.config.link_ttl)
     assert session_id not in pool.profiles
-    dump = "\n".join(functions.services.database.connection.iterdump())
-    assert session_id in dump
+    left = dump(functions.services.database)
+    assert session_id in left
     for secret in (PHONE, PHONE[1:], "Ayu", "Ibu", "6289@c.us"):
-        assert secret not in dump, secret
+        assert secret not in left, secret
 
 
 def _taken(at: datetime) -> Tried:

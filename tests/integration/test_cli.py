@@ -8,12 +8,18 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.databases import registry_in
 from tests.fakes.functions import LocalFunctions
 from tests.fakes.processes import ROOT
 
 
 def run(directory: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
-    environment = {"PATH": os.environ["PATH"], "DATA_DIR": str(directory), **env}
+    environment = {
+        "PATH": os.environ["PATH"],
+        "DATA_DIR": str(directory),
+        "DATABASE_URL": registry_in(directory),
+        **env,
+    }
     return subprocess.run(
         [sys.executable, "-m", "storage.cli", *arguments],
         env=environment,

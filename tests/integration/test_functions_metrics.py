@@ -107,7 +107,7 @@ def test_what_is_owed_and_what_is_not_saved_shows(idle_pool: FakePool, tmp_path:
     assert value(text, "linkpool_snapshot_oldest_seconds") >= 360
     assert value(text, "webhook_deliveries_pending") >= 2
     assert value(text, "webhook_oldest_pending_seconds") >= 360
-    assert value(text, "linkpool_node_lease_age_seconds", node="node-1") >= 360
+    assert value(text, "linkpool_node_lease_age_seconds", node="node-1") >= 350  # by the registry's clock
     functions.close()
 
 

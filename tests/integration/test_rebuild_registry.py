@@ -126,7 +126,7 @@ def test_what_cannot_be_read_stops_it_unless_told_otherwise(shop: SnapshotShop) 
     good, bad = shop.save(), shop.save()
     root = shop.data_dir / "snapshots" / "v1" / shop.vault.session(bad.about.session_id).name
     for path in [root / "head", *(root / "m").iterdir()]:
-        path.write_bytes(path.read_bytes()[:-1] + b"x")
+        path.write_bytes(path.read_bytes()[:-1] + bytes([path.read_bytes()[-1] ^ 1]))
     said = shop.run("rebuild-registry")
     assert said.returncode == 2
     assert "1 sessions cannot be read" in said.stderr
