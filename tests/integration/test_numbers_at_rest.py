@@ -5,7 +5,11 @@ from __future__ import annotations
 import io
 import json
 import os
+import subprocess
+import sys
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from datetime import timedelta
 from pathlib import Path
@@ -23,8 +27,9 @@ from storage.errors import ConfigError
 from storage.events import EventType
 from storage.number_key_table import known_keys
 from tests.fakes import fixtures
-from tests.fakes.functions import Backend, LocalFunctions
+from tests.fakes.functions import Backend, LocalFunctions, environment
 from tests.fakes.pool import FakePool
+from tests.fakes.processes import ROOT
 from tests.fakes.receiver import Receiver
 
 idle_pool = fixtures.idle_pool
@@ -255,6 +260,51 @@ def test_without_the_key_or_with_another_nothing_starts_and_the_sentence_names_t
         assert "NUMBERS_KEY" in said.value.problems[0]
         assert f"sealed with key {key_id}" in refused(registry_url, "sessions", "list", **wrong)
     assert "NUMBERS_KEY is not base64" in refused(registry_url, "sessions", "list", NUMBERS_KEY="x!")
+
+
+def test_a_deliverer_without_the_key_ends_with_the_sentence(tmp_path: Path) -> None:
+    LocalFunctions(tmp_path, DATABASE_URL=f"sqlite:///{tmp_path}/registry.db", NUMBERS_KEY=key()).close()
+    environ = environment(tmp_path, DATABASE_URL=f"sqlite:///{tmp_path}/registry.db")
+    done = subprocess.run(
+        [sys.executable, "-m", "functions.deliver"],
+        env={"PATH": os.environ["PATH"], **environ},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "cannot start:\n  - NUMBERS_KEY is missing, and numbers of the registry are sealed" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_numbers_are_sealed_while_others_work_on_them(
+    tmp_path: Path, registry_url: str, receiver: Receiver, idle_pool: FakePool
+) -> None:
+    first, second = key(), key()
+    with running(tmp_path, registry_url, receiver, NUMBERS_KEY=first) as functions:
+        backend, linked, _ = walk(functions, idle_pool, receiver)
+    both = {"NUMBERS_KEY": second, "NUMBERS_KEY_OLD": first}
+    stop = threading.Event()
+    with running(tmp_path, registry_url, receiver, **both) as functions:
+        registry = functions.services.registry
+
+        def work() -> int:
+            changes = 0
+            while not stop.is_set():
+                changes += 1
+                registry.remember_phone(linked, f"+62812000{changes:05}")
+            return changes
+
+        with ThreadPoolExecutor(1) as worker:
+            working = worker.submit(work)
+            command(registry_url, "seal", **both)
+            stop.set()
+            changes = working.result()
+        assert registry.sessions.get(linked).requested_phone == f"+62812000{changes:05}"
+    with running(tmp_path, registry_url, receiver, NUMBERS_KEY=second) as functions:
+        assert_known(functions, backend, linked)
 
 
 def test_a_process_that_ran_without_the_key_hands_on_nothing_that_is_sealed(

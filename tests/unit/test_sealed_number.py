@@ -81,6 +81,16 @@ def test_it_opens_in_its_own_place_only_and_only_unchanged() -> None:
             ours.open(PLACE, changed, alike=alike)
 
 
+@given(rest=st.text(st.characters(max_codepoint=0x7F)), known=st.booleans())
+def test_whatever_looks_sealed_is_opened_refused_or_taken_as_it_is(rest: str, known: bool) -> None:
+    ours = numbers(sealing=b"\x01" * 31 + b"\x02")
+    text = f"lpn1.{ours.key_id}.{rest}" if known else f"lpn1.{rest}"
+    try:
+        assert ours.open(PLACE, text) == text
+    except (Damaged, UnknownKey):
+        assert len(rest) >= 38
+
+
 def test_another_key_opens_nothing_and_names_the_one_that_would() -> None:
     theirs = numbers()
     with pytest.raises(UnknownKey) as caught:
