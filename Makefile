@@ -5,7 +5,7 @@ TEST_WORKERS ?= 3
 STAGE ?= dev
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run up test check bench acceptance soak rolling serverless audit lock clean
+.PHONY: help setup demo run up test check bench acceptance soak matrix rolling serverless audit lock clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 14
@@ -44,6 +44,9 @@ soak: setup ## Links, logouts, crashes and restarts at random for MINUTES=60; do
 
 rolling: setup ## Replace three nodes one after another under traffic; does anybody notice?
 	@$(PYTHON) -m bench.rolling
+
+matrix: setup ## Break three nodes in nine ways, as root; is every account back in time, once, with nothing lost?
+	@$(PYTHON) -m bench.matrix $(if $(ONLY),--only $(ONLY))
 
 serverless: setup ## Package the functions for AWS Lambda, and prove them here without an account
 	@deploy/setup.sh serverless

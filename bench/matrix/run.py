@@ -41,6 +41,9 @@ class Stage:
     sessions: int
     lease_seconds: float | None
     """None leaves it as it is by default."""
+    grace_seconds: float = GRACE_SECONDS
+    patient: bool = True
+    """Look on until the time is over in which a session has to be back, even when all are; and longer."""
     say: Callable[[str], None]
 
     @property
@@ -56,6 +59,7 @@ def run(case: Case, stage: Stage, directory: Path) -> Measured:
         sessions=stage.sessions,
         struck=0,
         lease_seconds=stage.lease,
+        grace_seconds=stage.grace_seconds,
         moves=case.moves,
     )
     files = {name: directory / f"clock-{name}" for name in ("functions", "node-1", "node-2")}
@@ -127,15 +131,16 @@ def _in(world: World, case: Case, stage: Stage, files: dict[str, Path], measured
         vault = open_vault(world)
         before = _counts(world)
         began = time.monotonic()
-        limit = began + stage.lease + GRACE_SECONDS
+        limit = began + stage.lease + stage.grace_seconds
         stage.say(f"{case.name}: struck {struck.id} with {len(theirs)} sessions")
         case.strike(scene)
         old = OldOwner(world, _former_owners(owners, theirs, case), vault)
-        _write_as_old_owner(world, watch, old, theirs, case, limit)
+        least = limit if stage.patient else began
+        _write_as_old_owner(world, watch, old, theirs, case, least, limit + SETTLED_WITHIN)
         stage.say(f"{case.name}: mended")
         case.mend(scene)
         eventually(lambda: _settled(world, watch), "everything is told and connected", SETTLED_WITHIN)
-        scene.stop.wait(LINGER_SECONDS)
+        scene.stop.wait(LINGER_SECONDS if stage.patient else 0)
         eventually(lambda: _settled(world, watch), "everything is told and connected", SETTLED_WITHIN)
         _measure(world, watch, began, limit, measured)
     now = world.owners()
@@ -181,11 +186,17 @@ def _former_owners(
 
 
 def _write_as_old_owner(
-    world: World, watch: Watch, old: OldOwner, theirs: tuple[str, ...], case: Case, limit: float
+    world: World,
+    watch: Watch,
+    old: OldOwner,
+    theirs: tuple[str, ...],
+    case: Case,
+    least: float,
+    most: float,
 ) -> None:
-    """As soon as each is connected elsewhere, and until the time is over in any case."""
+    """As soon as each is connected elsewhere; looks on until `least` in any case."""
     waiting = set(theirs)
-    while time.monotonic() < limit or (waiting and time.monotonic() < limit + SETTLED_WITHIN):
+    while time.monotonic() < least or (waiting and time.monotonic() < most):
         for session_id in sorted(waiting):
             account = watch.accounts[session_id]
             moved = account.node_id not in (None, "node-1") or not case.moves

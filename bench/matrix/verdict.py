@@ -23,6 +23,7 @@ class Measured:
     struck: int
     """Sessions of the node that the fault was about."""
     lease_seconds: float
+    grace_seconds: float = GRACE_SECONDS
     back_seconds: dict[str, float | None] = field(default_factory=dict)
     """Session id → from the fault to its last return; 0 when it was never away, None when it is."""
     away_late: list[str] = field(default_factory=list)
@@ -48,7 +49,7 @@ class Measured:
 
     @property
     def limit_seconds(self) -> float:
-        return self.lease_seconds + GRACE_SECONDS
+        return self.lease_seconds + self.grace_seconds
 
     @property
     def seconds(self) -> float | None:
