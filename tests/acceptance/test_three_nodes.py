@@ -1,4 +1,4 @@
-"""Two cases of the failure matrix, small: three nodes, three accounts, a short lease. `make matrix` has all."""
+"""Two cases of the failure matrix, small: three nodes, three accounts, a short lease."""
 
 from __future__ import annotations
 
