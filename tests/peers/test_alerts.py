@@ -1,12 +1,19 @@
 """The alerts: valid, tried out one by one, explained, and fired for real by causing what they warn of."""
 
+import base64
 import json
+import os
 import re
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import requests
 
+from storage.events import EventType, NodeEvent, encode_events
+from storage.ids import new_id
+from storage.node_signing import sign
 from tests.peers import prometheus
 from tests.peers.prometheus import RULES, Monitoring
 from tests.system import ROOT, System
@@ -88,3 +95,61 @@ def test_faults_reach_whoever_is_on_call(tmp_path: Path) -> None:
         system.start("functions")
         system.start("pool")
         system.wait_for_node()
+
+
+@pytest.mark.browser
+def test_faults_of_backups_and_of_whatsapp_reach_whoever_is_on_call(tmp_path: Path) -> None:
+    settings = {
+        "METRICS_TOKEN": TOKEN,
+        "SNAPSHOT_KEY": base64.b64encode(os.urandom(32)).decode(),
+        "SNAPSHOT_QUIET_SECONDS": "0.5",
+        "CANARY_EVERY_SECONDS": "1",
+        "DRILL_EVERY_SECONDS": "1",
+        "FIRST_QR_TIMEOUT_SECONDS": "3",
+    }
+    with System(tmp_path, {"renamed_module": "WAWebAltDeviceLinkingApi"}, **settings) as system:
+        session_id = system.link("+6281234567890", within=60)["id"]
+        system.until(session_id, lambda one: one["snapshot"] is not None, within=60)
+        jobs = {
+            "linkpool-functions": system.functions_url.removeprefix("http://"),
+            "linkpool-pool": system.pool_url.removeprefix("http://"),
+        }
+        monitoring = tmp_path / "monitoring"
+        monitoring.mkdir()
+        with Monitoring(monitoring, TOKEN, jobs) as on_call:
+            for pack in (system.data_dir / "snapshots").glob("v1/*/p/*"):  # a bucket that rots
+                pack.write_bytes(bytes(pack.stat().st_size))
+            on_call.until("LinkpoolDrillFailed", within=90)
+            on_call.until("LinkpoolCanaryDead", within=90)  # WhatsApp has changed its page
+            (system.data_dir / "snapshots").rename(tmp_path / "lost")  # a bucket that is gone
+            on_call.until("LinkpoolStoreAway", within=90)
+            assert "LinkpoolEventsRefused" not in on_call.alerts
+            _report_of_strangers(system)  # a node of another deployment, with our secret and our address
+            on_call.until("LinkpoolEventsRefused")
+            assert "LinkpoolSuccessLow" not in on_call.alerts
+            system.standin.options(never_qr=True)
+            system.create()
+            on_call.until("LinkpoolSuccessLowCritical", within=90)
+            on_call.until("LinkpoolSuccessLow")
+            (tmp_path / "lost").rename(system.data_dir / "snapshots")
+
+
+def _report_of_strangers(system: System) -> None:
+    now, path = datetime.now(UTC), "/api/webhook"
+    events = [
+        NodeEvent(
+            id=new_id(now),
+            session_id=new_id(now),
+            generation=1,
+            seq=1,
+            type=EventType.SESSION_DISCONNECTED,
+            occurred_at=now,
+            data={"reason_code": "socket_lost"},
+        )
+        for _ in range(10)
+    ]
+    body = encode_events("test-node", events)
+    headers = sign(system.environ["POOL_SECRET"], "test-node", "POST", path, body, now)
+    headers["Content-Type"] = "application/json"
+    answer = requests.post(system.functions_url + path, data=body, headers=headers, timeout=20)
+    assert answer.ok, answer.text
