@@ -20,8 +20,8 @@ from storage.retention import Retention
 from tests.system import System
 from tests.waiting import eventually
 
-BACK_WITHIN = 120.0
-GONE_WITHIN = 90.0
+BACK_WITHIN = 300.0
+GONE_WITHIN = 240.0
 EMPTIED = ("snapshot-staging", "restoring", "profiles-aside", "sandbox-proof")
 """Directories of the pool that hold something only while work is under way."""
 

@@ -110,7 +110,7 @@ class System:
             name, environ.get("POOL_PORT")
         )
         if port is not None:
-            eventually(lambda: listens(int(port)), f"{name} listens")
+            eventually(lambda: listens(int(port)), f"{name} listens", within=60)
 
     def spawn(self, name: str, command: list[str], environ: dict[str, str]) -> None:
         """A process of this name, whose output goes to its log; `stop` and `kill` end it."""
