@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Self
 
 import requests
 
@@ -25,17 +26,29 @@ class Process:
         self._command = command
         self._env = {"PATH": os.environ["PATH"], **environment(directory, **env)}
 
-    def __enter__(self) -> Process:
+    def __enter__(self) -> Self:
         with self.output.open("ab") as output:
             self.popen = subprocess.Popen(
                 [sys.executable, "-m", *self._command], env=self._env, cwd=ROOT, stdout=output, stderr=output
             )
+        try:
+            self.until_ready()
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
         if self.popen.poll() is None:
             self.popen.terminate()
-        self.popen.wait(20)
+        try:
+            self.popen.wait(20)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise
+
+    def until_ready(self) -> None:
+        """At once, for one that says nothing of it."""
 
     def kill(self) -> None:
         """kill -9."""
@@ -60,10 +73,8 @@ class Gunicorn(Process):
             **env,
         )
 
-    def __enter__(self) -> Gunicorn:
-        super().__enter__()
+    def until_ready(self) -> None:
         eventually(self._ready, "gunicorn serves", within=60)
-        return self
 
     def _ready(self) -> bool:
         assert self.popen.poll() is None, self.output.read_text()
@@ -81,7 +92,5 @@ class DelivererProcess(Process):
     def __init__(self, directory: Path, allow: str, **env: str) -> None:
         super().__init__(["functions.deliver"], directory, "deliver", WEBHOOK_ALLOW_HOSTS=allow, **env)
 
-    def __enter__(self) -> DelivererProcess:
-        super().__enter__()
+    def until_ready(self) -> None:
         eventually(lambda: self.says("deliverer_started"))
-        return self

@@ -20,7 +20,8 @@ from tests.fakes import fixtures
 from tests.fakes.databases import registry_in, rows
 from tests.fakes.functions import POOL_SECRET
 from tests.fakes.pool import FakePool
-from tests.fakes.processes import Gunicorn
+from tests.fakes.processes import Gunicorn, Process
+from tests.ports import free_port
 from tests.waiting import eventually
 
 idle_pool = fixtures.idle_pool
@@ -227,9 +228,14 @@ def test_a_worker_that_is_killed_is_replaced_and_nothing_acknowledged_is_lost(
 def test_a_server_with_a_wrong_environment_says_everything_and_stops(
     tmp_path: Path, changes: dict[str, str], named: list[str]
 ) -> None:
-    server = Gunicorn(tmp_path, **changes)
-    super(Gunicorn, server).__enter__()
-    assert server.popen.wait(20) != 0
+    with Process(
+        ["gunicorn", "functions.app:create_app()"],
+        tmp_path,
+        "gunicorn",
+        FUNCTIONS_PORT=str(free_port()),
+        **changes,
+    ) as server:
+        assert server.popen.wait(60) != 0
     output = server.output.read_text()
     assert all(name in output for name in named)
     assert "Traceback" not in output
