@@ -14,10 +14,11 @@ from browser_pool.chromium import kill_group, process_started
 from browser_pool.errors import BrowserGone, CaptureFailed, NotRunning, SlotError, StoreAway
 from browser_pool.holdings import Holdings
 from browser_pool.in_thread import in_thread
+from browser_pool.journal import JournalEntry
 from browser_pool.pool import Pool
 from browser_pool.sleeping_session import SleepingSession
 from browser_pool.workshop import Workshop
-from storage.models import SessionStatus
+from storage.models import LINKED, SessionStatus
 from storage.objects import StoreError
 from storage.snapshot_errors import SnapshotError
 from storage.vault import SessionVault
@@ -55,11 +56,12 @@ class Departures:
             log.warning("session_dropped", extra={"session_id": session_id})
 
     async def hand_over(self, session_id: str) -> None:
-        """Close the browser and save its login, so that another node can go on with it. Raises NotRunning."""
-        holdings, snapshotter = self._holdings, self._shop.snapshotter
-        if snapshotter is None:
-            raise NotRunning(f"session {session_id} cannot be handed over: snapshots are off on this node")
+        """Close the browser and save its login, so that another node can go on with it. One that waits for
+        its scan has none: once its browser is closed nobody can scan it here. Raises NotRunning."""
+        holdings = self._holdings
         await self._let_it_link(session_id)
+        if self._shop.snapshotter is None and holdings.is_linked(session_id):
+            raise NotRunning(f"session {session_id} cannot be handed over: snapshots are off on this node")
         async with self._leaving(session_id):
             runner, entry = holdings.find(session_id), holdings.asleep(session_id)
             if runner is not None:
@@ -69,8 +71,8 @@ class Departures:
                 holdings.handed_over.add(session_id)
                 return  # there is nothing here that another node could not have
             try:
-                if holdings.profile(session_id).exists or runner is not None:
-                    await snapshotter.save(SleepingSession(self._shop, entry))
+                if _has_login(entry) and (holdings.profile(session_id).exists or runner is not None):
+                    await self._save(entry)
             except (StoreError, SnapshotError, CaptureFailed) as error:
                 if runner is not None:
                     holdings.run(entry)
@@ -79,6 +81,10 @@ class Departures:
             self._forget_snapshots(session_id)
             holdings.handed_over.add(session_id)
             log.info("session_handed_over", extra={"session_id": session_id})
+
+    async def _save(self, entry: JournalEntry) -> None:
+        if self._shop.snapshotter is not None:
+            await self._shop.snapshotter.save(SleepingSession(self._shop, entry))
 
     @asynccontextmanager
     async def _leaving(self, session_id: str) -> AsyncIterator[None]:
@@ -152,3 +158,8 @@ class Departures:
         """What we remember of them: another node adds to them now."""
         if self._shop.snapshots is not None:
             self._shop.snapshots.forget(session_id)
+
+
+def _has_login(entry: JournalEntry) -> bool:
+    """Judged once its browser has closed: it may have been scanned until then."""
+    return entry.status in LINKED or entry.status is SessionStatus.AUTHENTICATED

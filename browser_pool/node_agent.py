@@ -78,7 +78,7 @@ class NodeAgent:
             await self.beat()
             await asyncio.sleep(self._every.total_seconds())
 
-    def heartbeat(self) -> Heartbeat:
+    def heartbeat(self, *, keeps_browsers: bool = False) -> Heartbeat:
         """What this node would say now."""
         pool, holdings = self._pool, self._pool.holdings
         return Heartbeat(
@@ -98,6 +98,7 @@ class NodeAgent:
             handed_over=holdings.handed_over_to_tell(),
             largest_browser_mb=self._memory.largest // MB,
             cpu_percent=round(100 * self._memory.machine_cpu_ratio),
+            keeps_browsers=keeps_browsers,
         )
 
     def _is_cut_off(self) -> bool:
@@ -122,10 +123,10 @@ class NodeAgent:
         self._reconciler.reconcile(wishes, asked_at, heartbeat, untold)
         return True
 
-    async def say_goodbye(self) -> None:
+    async def say_goodbye(self, *, keeps_browsers: bool) -> None:
         """At stop: nothing new is to be placed here. What the answer wishes is for the next pool process."""
         self._pool.draining = True
-        await self._ask(self.heartbeat())
+        await self._ask(self.heartbeat(keeps_browsers=keeps_browsers))
 
     async def _ask(self, heartbeat: Heartbeat) -> HeartbeatAnswer | None:
         body = json.dumps(heartbeat.to_wire()).encode()

@@ -139,6 +139,7 @@ async def _compose(config: PoolConfig, driver: Driver, stack: AsyncExitStack) ->
         node_id=config.node_id,
         secret=config.pool_secret,
     )
+    farewell = await stack.enter_async_context(AsyncExitStack())  # when no browser of ours runs any more
     stack.push_async_callback(flush, relay, outbox)
     run_beside(stack, relay.run(), "relay")
     warm = WarmKeeper(shop, config.warm_slots, config.warm_park_after)
@@ -195,7 +196,8 @@ async def _compose(config: PoolConfig, driver: Driver, stack: AsyncExitStack) ->
         secret=config.pool_secret,
         every=config.heartbeat_every,
     )
-    stack.push_async_callback(agent.say_goodbye)
+    farewell.push_async_callback(agent.say_goodbye, keeps_browsers=keep)
+    stack.push_async_callback(agent.say_goodbye, keeps_browsers=keep)
     run_beside(stack, agent.run(), "heartbeat")
     about = {
         "node_id": config.node_id,

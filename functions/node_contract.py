@@ -80,6 +80,8 @@ class Heartbeat(Told):
     """Memory of its largest browser."""
     cpu_percent: _Small | None = None
     """Share of all its cores in use."""
+    keeps_browsers: bool = False
+    """Whether it stops and its browsers run on, until the next process of its machine."""
 
 
 class SessionSpec(Answer):

@@ -112,7 +112,7 @@ class NodeReports:
             if running:
                 (answer.close if session.node_id is None else answer.drop).append(session.id)
         elif session.wanted is Wanted.OPEN:
-            if node.leaving or session.moving_to is not None:
+            if (node.leaving or session.moving_to is not None) and not beat.heartbeat.keeps_browsers:
                 self._add_leaving(beat, session, running)
             else:
                 answer.run.append(spec_of(session))
@@ -122,7 +122,8 @@ class NodeReports:
             answer.close.append(session.id)
 
     def _add_leaving(self, beat: _Beat, session: Session, running: bool) -> None:
-        """One that should go elsewhere. A linked one is saved and closed here before it is opened there."""
+        """One that should go elsewhere. What is linked, or could be scanned, is closed here before it is
+        opened there."""
         answer, node = beat.answer, beat.node
         home = beat.fleet.get().next_home(session, node)
         if home is None:
@@ -131,10 +132,12 @@ class NodeReports:
                 self._registry.placements.unplace(session.id)
             else:
                 answer.run.append(spec_of(session))
-        elif _is_linked(session, beat.heartbeat) and session.id not in beat.heartbeat.handed_over:
+        elif _must_be_closed(session, beat.heartbeat) and session.id not in beat.heartbeat.handed_over:
             answer.hand_over.append(session.id)
         else:
-            self._registry.placements.give(session.id, node.id, home.id)
+            after = self._registry.placements.give(session.id, node.id, home.id, version=session.version)
+            if after.node_id != home.id:
+                return  # something happened to it since it was read: the next heartbeat decides anew
             beat.fleet.get().has_one_more(session, home)
             if running:
                 answer.drop.append(session.id)
@@ -159,9 +162,15 @@ class NodeReports:
             answer.erase.append(session.id)
 
 
-def _is_linked(session: Session, heartbeat: Heartbeat) -> bool:
-    """Also where its node knows of the scan and the event is still on its way: given away like one that
-    waits, it would show a second QR to somebody who has scanned the first."""
-    return session.linked or any(
-        held.id == session.id and held.status == SessionStatus.AUTHENTICATED for held in heartbeat.sessions
-    )
+_SHOWN = frozenset({SessionStatus.QR_SCANNING, SessionStatus.PASSKEY_REQUIRED})
+
+
+def _must_be_closed(session: Session, heartbeat: Heartbeat) -> bool:
+    """Given away while its browser shows a QR, it could be scanned there in the same moment: the account
+    would be linked to a browser that nobody follows, and the person asked again."""
+    if session.linked:
+        return True
+    held = next((one for one in heartbeat.sessions if one.id == session.id), None)
+    if held is None:
+        return False
+    return session.status in _SHOWN or held.status in _SHOWN or held.status == SessionStatus.AUTHENTICATED

@@ -130,6 +130,9 @@ class Heartbeat:
     """Memory of its largest browser; null from a node that does not say."""
     cpu_percent: int | None = None
     """Share of all its cores in use; null from a node that does not say."""
+    keeps_browsers: bool = False
+    """It stops, and its browsers run on until the next process of its machine: it takes nothing new, and
+    nothing may be given away that a browser there still shows or runs."""
 
     def to_wire(self) -> dict[str, Any]:
         return asdict(self)
@@ -181,6 +184,7 @@ class Heartbeat:
             handed_over=handed_over,
             largest_browser_mb=_count_if_said(raw, "largest_browser_mb"),
             cpu_percent=_count_if_said(raw, "cpu_percent"),
+            keeps_browsers=_get(raw, "keeps_browsers", bool) if "keeps_browsers" in raw else False,
         )
 
 

@@ -52,13 +52,15 @@ class Placements:
                 self._changes.announce(after, event)
             return after
 
-    def give(self, session_id: str, from_id: str, node_id: str) -> Session:
-        """Another node than this one; no change when it has gone elsewhere already. Raises NotFound."""
-        return self._changes.change(
-            session_id,
-            lambda session: after_placement(session, node_id) if session.node_id == from_id else session,
-            why="given",
-        )
+    def give(self, session_id: str, from_id: str, node_id: str, *, version: int | None = None) -> Session:
+        """Another node than this one; no change when it has gone elsewhere already, or is no longer of the
+        version by which that was decided. Raises NotFound."""
+
+        def give(session: Session) -> Session:
+            same = session.node_id == from_id and version in (None, session.version)
+            return after_placement(session, node_id) if same else session
+
+        return self._changes.change(session_id, give, why="given")
 
     def want_on(self, session_id: str, node_id: str | None) -> Session:
         """The operator wants it on this node; its own hands it over. Raises NotFound, Conflict."""

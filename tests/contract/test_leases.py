@@ -185,6 +185,7 @@ def test_where_a_session_was_before_is_older_than_what_it_became_elsewhere(fleet
     back = fleet.registry.placements.give(session.id, "node-2", "node-1")
     assert (moved.owned_since, back.owned_since) == (2, 3)
     assert fleet.registry.placements.give(session.id, "node-2", "node-1") == back  # not its node any more
+    assert fleet.registry.placements.give(session.id, "node-1", "node-2", version=moved.version) == back
 
 
 def test_a_node_that_does_not_answer_is_called_by_one_after_a_pause_that_grows(fleet: Fleet) -> None:

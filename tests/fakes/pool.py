@@ -57,6 +57,7 @@ class FakePool:
         self.draining = False
         self.leased = True
         """It stops by itself when its lease runs out."""
+        self.keeps_browsers = False
         self.handed_over: list[str] = []
         self.diagnoses: dict[str, bytes] = {}
         """What was written down when a session failed."""
@@ -175,6 +176,7 @@ class FakePool:
             sandbox=True,
             leased=self.leased,
             handed_over=self.handed_over,
+            keeps_browsers=self.keeps_browsers,
         )
 
     def heartbeat(self, send: Send) -> Any:

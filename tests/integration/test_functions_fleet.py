@@ -69,7 +69,7 @@ def test_a_node_that_is_dead_costs_one_call_and_then_none(
     assert functions.services.nodes.get("node-1").call_failures == 1
 
 
-def test_a_drained_node_hands_over_what_is_linked_and_gives_away_the_rest(
+def test_a_drained_node_hands_over_what_is_linked_or_could_be_scanned(
     backend: Backend, pool: FakePool, other: FakePool, functions: LocalFunctions
 ) -> None:
     kept = linked(backend, pool, functions)
@@ -78,9 +78,11 @@ def test_a_drained_node_hands_over_what_is_linked_and_gives_away_the_rest(
     cli(functions, "nodes", "uncordon", "node-2")
     cli(functions, "nodes", "drain", "node-1")
     answer = beat(pool, functions)
-    assert (answer["hand_over"], answer["run"], answer["drop"]) == ([kept], [], [unlinked])
-    assert [spec["id"] for spec in beat(other, functions)["run"]] == [unlinked]
+    assert (sorted(answer["hand_over"]), answer["run"], answer["drop"]) == ([kept, unlinked], [], [])
+    del pool.held[unlinked]  # nobody can scan it there any more
+    pool.handed_over = [unlinked]
     assert beat(pool, functions)["hand_over"] == [kept]  # again, until it is done
+    assert [spec["id"] for spec in beat(other, functions)["run"]] == [unlinked]
     pool.handed_over = [kept]
     assert beat(pool, functions)["hand_over"] == []
     (spec,) = [one for one in beat(other, functions)["run"] if one["id"] == kept]
@@ -96,6 +98,33 @@ def test_a_scan_that_only_its_node_knows_of_is_handed_over_and_not_given_away(
     answer = beat(pool, functions)
     assert (answer["hand_over"], answer["drop"]) == ([session_id], [])
     assert backend.session(session_id)["node_id"] == "node-1"
+
+
+def test_a_drained_node_gives_away_at_once_what_it_does_not_show(
+    backend: Backend, pool: FakePool, other: FakePool, functions: LocalFunctions
+) -> None:
+    cli(functions, "nodes", "cordon", "node-2")
+    shown, closed = backend.create()["id"], backend.create()["id"]
+    cli(functions, "nodes", "uncordon", "node-2")
+    del pool.held[closed]  # its browser has been closed, with the pool
+    pool.draining = True
+    answer = beat(pool, functions)
+    assert (answer["hand_over"], answer["drop"]) == ([shown], [])
+    assert [spec["id"] for spec in beat(other, functions)["run"]] == [closed]
+
+
+def test_of_a_node_that_stops_and_keeps_its_browsers_nothing_is_given_away(
+    backend: Backend, pool: FakePool, other: FakePool, functions: LocalFunctions
+) -> None:
+    kept = linked(backend, pool, functions)
+    cli(functions, "nodes", "cordon", "node-2")
+    shown = backend.create()["id"]
+    cli(functions, "nodes", "uncordon", "node-2")
+    pool.draining = pool.keeps_browsers = True
+    answer = beat(pool, functions)
+    assert (answer["hand_over"], answer["drop"]) == ([], [])
+    assert sorted(spec["id"] for spec in answer["run"]) == [kept, shown]
+    assert backend.create()["node_id"] == "node-2"  # and nothing new is placed there
 
 
 def test_a_drained_node_keeps_what_nobody_else_can_have(
