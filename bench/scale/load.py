@@ -68,7 +68,7 @@ def fill(url: str, nodes: list[SimNode], count: int, large_workspace: str) -> No
         _copy(connection, "sessions", rows)
         connection.execute(
             "INSERT INTO events SELECT s.id || '-' || n, s.id, s.node_id, 1, n, 'session_reconnected',"
-            " %s, %s, '{}', 'applied' FROM sessions s, generate_series(1, %s) AS n",
+            " %s, %s, '{}', 'applied', s.workspace_id FROM sessions s, generate_series(1, %s) AS n",
             [to_wire(now), to_wire(now), EVENTS_OF_A_SESSION],
         )
     with psycopg.connect(url, autocommit=True) as connection:

@@ -89,6 +89,25 @@ def test_the_other_functions_import_no_boto3_until_they_need_it(unpacked: Path, 
     assert modules_after(unpacked, tmp_path, "functions.app") & {"boto3", "botocore", "cryptography"} == set()
 
 
+def test_what_seals_numbers_is_in_it(unpacked: Path, tmp_path: Path) -> None:
+    code = (
+        "import os, storage.sealed_database, storage.number_sealing\n"
+        "from storage.number_keys import NumberKeys\n"
+        "from storage.sealed_number import Numbers\n"
+        "numbers = Numbers(NumberKeys(sealing=os.urandom(32)))\n"
+        "print(numbers.open('a', numbers.seal('a', '+6281234567890')))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", code],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(unpacked)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == ("+6281234567890\n", "")
+
+
 @pytest.mark.parametrize("module", ["lambda_page", "lambda_api", "lambda_nodes", "lambda_deliver"])
 def test_sqlite_is_refused_with_the_reason(unpacked: Path, tmp_path: Path, module: str) -> None:
     done = subprocess.run(
