@@ -42,7 +42,7 @@ class StartingData(Told):
     """What a start is at."""
 
     phase: Phase | None = None
-    failed_before: str | None = None
+    failed_before: _Reason = None
     """Why the start before this one, of the same wish, came to nothing."""
 
 

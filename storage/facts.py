@@ -88,11 +88,11 @@ class _Reader:
         except ValueError as error:
             raise self._refuse("phase", f"one of {', '.join(Phase)}") from error
 
-    def reason(self) -> str | None:
-        value = self._data.get("reason_code")
+    def reason(self, name: str = "reason_code") -> str | None:
+        value = self._data.get(name)
         if value is None or (isinstance(value, str) and _REASON.fullmatch(value)):
             return value
-        raise self._refuse("reason_code", "a word in small letters or null")
+        raise self._refuse(name, "a word in small letters or null")
 
 
 def facts_of(event: NodeEvent) -> Facts:
@@ -105,8 +105,10 @@ def facts_of(event: NodeEvent) -> Facts:
                 "queue_estimated_wait_ms": data.number("estimated_wait_ms"),
             }
         case EventType.SESSION_STARTING:
+            data.reason("failed_before")  # kept with the event, for its story
             return {"phase": data.phase() or Phase.LAUNCHING}
         case EventType.SESSION_PROGRESSED:
+            data.reason("failed_before")
             facts: Facts = {"progress_percent": data.number("percent", most=100)}
             phase = data.phase()
             return facts if phase is None else {**facts, "phase": phase}
