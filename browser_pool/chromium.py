@@ -107,8 +107,7 @@ class Chromium:
 
         Raises ProfileBusy, LaunchFailed.
         """
-        walked = confinement.uid is not None and not confinement.mounted
-        profile.prepare(confinement.uid, walked=walked)
+        profile.prepare(walked=confinement.users is not None and not confinement.mounted)
         user_data_dir = confinement.user_data_dir(profile.user_data_dir)
         command = [executable, *FLAGS, f"--user-data-dir={user_data_dir}", f"--user-agent={user_agent}"]
         command += [f"--enable-features={FEATURES_ON}", f"--disable-features={FEATURES_OFF}"]
@@ -120,33 +119,21 @@ class Chromium:
             command.append(f"--proxy-server={proxy}")
         command += more_flags
         command += [f"{MARK}{profile.root}", "about:blank"]
-        command = confinement.command(profile.user_data_dir, command)
-        with profile.locked() as lock, profile.log_path.open("wb") as output:
-            child = await asyncio.create_subprocess_exec(
-                *(in_background(command) if background else command),
-                cwd="/",
-                env={"HOME": user_data_dir, "PATH": os.defpath, "LANG": "C.UTF-8"},
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-                pass_fds=[lock],
-            )
-        port_file = profile.user_data_dir / "DevToolsActivePort"
-        try:
-            while (port := _read_port(port_file)) is None:
-                if child.returncode is not None:
-                    tail = profile.log_path.read_text(errors="replace")[-400:]
-                    raise LaunchFailed(f"Chromium exited with {child.returncode} at start: {tail}")
-                await asyncio.sleep(PORT_POLL_SECONDS)
-            started = process_started(child.pid)
-            if started is None:
-                raise LaunchFailed("Chromium died right after it opened its port")
-        except BaseException:
-            kill_group(child.pid)
-            await child.wait()
-            raise
-        return cls(BrowserMark(pid=child.pid, started=started, port=port), child)
+        with confinement.user() as uid:
+            command = confinement.command(uid, profile.user_data_dir, command)
+            with profile.locked() as lock, profile.log_path.open("wb") as output:
+                profile.hand_over(uid)
+                child = await asyncio.create_subprocess_exec(
+                    *(in_background(command) if background else command),
+                    cwd="/",
+                    env={"HOME": user_data_dir, "PATH": os.defpath, "LANG": "C.UTF-8"},
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    start_new_session=True,
+                    pass_fds=[lock],
+                )
+            return cls(await _when_it_listens(child, profile), child)
 
     @classmethod
     def find(cls, mark: BrowserMark) -> Chromium | None:
@@ -195,6 +182,25 @@ class Chromium:
         if self._child is not None:
             await self._child.wait()
         kill_group(self.mark.pid)
+
+
+async def _when_it_listens(child: asyncio.subprocess.Process, profile: Profile) -> BrowserMark:
+    """Its port, once it has one; whoever cannot wait so long ends it. Raises LaunchFailed."""
+    port_file = profile.user_data_dir / "DevToolsActivePort"
+    try:
+        while (port := _read_port(port_file)) is None:
+            if child.returncode is not None:
+                tail = profile.log_path.read_text(errors="replace")[-400:]
+                raise LaunchFailed(f"Chromium exited with {child.returncode} at start: {tail}")
+            await asyncio.sleep(PORT_POLL_SECONDS)
+        started = process_started(child.pid)
+        if started is None:
+            raise LaunchFailed("Chromium died right after it opened its port")
+    except BaseException:
+        kill_group(child.pid)
+        await child.wait()
+        raise
+    return BrowserMark(pid=child.pid, started=started, port=port)
 
 
 async def end(mark: BrowserMark) -> None:

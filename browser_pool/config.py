@@ -10,6 +10,7 @@ from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 
+from browser_pool.browser_users import SPARE
 from browser_pool.index_document import NAME
 from browser_pool.memory_watch import MB, MemoryLimits, default_budget
 from browser_pool.port_guard import Guard
@@ -118,6 +119,8 @@ class PoolConfig:
     """The headless shell; found on PATH when empty."""
     chromium_uid: int
     """Unprivileged uid for Chromium when the pool is root. In a range no distribution hands out."""
+    chromium_uids: int
+    """CHROMIUM_UIDS: from CHROMIUM_UID on, a user for each browser; 1: all browsers share one."""
     chromium_sandbox: bool
     """Off only where the kernel forbids user namespaces; said loudly."""
     debug_port_guard: Guard
@@ -188,11 +191,17 @@ class PoolConfig:
             web_version_url=reader.template("WEB_VERSION_URL", "{version}"),
             chromium_path=environ.get("CHROMIUM_PATH") or None,
             chromium_uid=reader.integer("CHROMIUM_UID", 60900, 1, 2**31),
+            chromium_uids=reader.integer("CHROMIUM_UIDS", 1, 1, 10_000),
             chromium_sandbox=reader.choice("CHROMIUM_SANDBOX", "on", ["on", "off"]) == "on",
             debug_port_guard=Guard(
                 reader.choice("DEBUG_PORT_GUARD", Guard.REPORT.value, [choice.value for choice in Guard])
             ),
         )
+        if 1 < config.chromium_uids < config.max_slots + SPARE:
+            reader.problems.append(
+                f"CHROMIUM_UIDS={config.chromium_uids} must be 1, or MAX_SLOTS and {SPARE} more:"
+                f" {config.max_slots + SPARE}"
+            )
         if config.tls is not None and not config.pool_url.startswith("https://"):
             reader.problems.append(f"POOL_URL={config.pool_url!r} must start with https://: TLS_CERT is set")
         if reader.problems:

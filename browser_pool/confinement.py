@@ -1,8 +1,8 @@
 """Under which user, and behind which walls, Chromium runs.
 
-As root the browser gets an unprivileged uid, and its profile is bind-mounted at /mnt in a mount
-namespace of its own: it needs to reach nothing else of the data directory, which may lie under /root or
-in a private temporary directory. Where a container forbids mounts, the uid has to walk there.
+As root the browser gets an unprivileged uid, shared by all or its own, and its profile is bind-mounted at
+/mnt in a mount namespace of its own: it needs to reach nothing else of the data directory, which may lie
+under /root or in a private temporary directory. Where a container forbids mounts, the uid has to walk there.
 Chromium's sandbox needs user namespaces: proven here before anything starts.
 """
 
@@ -12,9 +12,11 @@ import asyncio
 import os
 import shutil
 import stat
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from browser_pool.browser_users import BrowserUsers
 from storage.errors import ConfigError
 
 MOUNT_POINT = "/mnt"
@@ -25,7 +27,7 @@ _BIND_AND_RUN = 'mount --bind "$1" "$2" && shift 2 && exec "$@"'
 class Confinement:
     """How to turn a Chromium command line into the one that is executed."""
 
-    uid: int | None
+    users: BrowserUsers | None
     """None: the pool's own uid, which is not root."""
     mounted: bool
     """The profile is reached through a mount of the browser's own."""
@@ -35,22 +37,40 @@ class Confinement:
         """The path that Chromium is told."""
         return MOUNT_POINT if self.mounted else str(real)
 
-    def command(self, user_data_dir: Path, command: list[str]) -> list[str]:
+    @property
+    def uid(self) -> int | None:
+        """The user of browsers; the first of them, where each has his own."""
+        return None if self.users is None else self.users.uids[0]
+
+    def user(self) -> AbstractContextManager[int | None]:
+        """Around a start: whom this browser runs as. Raises LaunchFailed."""
+        return nullcontext() if self.users is None else self.users.one()
+
+    def command(self, uid: int | None, user_data_dir: Path, command: list[str]) -> list[str]:
         """Every step is an exec, so the pid that is spawned is the browser's own."""
-        if self.uid is None:
+        if uid is None:
             return command
-        drop = ["setpriv", f"--reuid={self.uid}", f"--regid={self.uid}", "--clear-groups", "--no-new-privs"]
+        drop = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", "--no-new-privs"]
         if not self.mounted:
             return [*drop, "--", *command]
         bind = ["sh", "-c", _BIND_AND_RUN, "sh", str(user_data_dir), MOUNT_POINT]
         return ["unshare", "--mount", "--propagation", "private", *bind, *drop, "--", *command]
 
 
-async def find_confinement(data_dir: Path, uid: int, *, sandbox: bool) -> Confinement:
-    """Choose and prove it on this machine. Raises ConfigError with the fix."""
+async def find_confinement(data_dir: Path, uid: int, *, sandbox: bool, users: int = 1) -> Confinement:
+    """Choose and prove it on this machine. Raises ConfigError with the fix.
+
+    With one user for each browser the profiles have to be mounted: on the way to one by path, a browser could
+    open the profile of whoever had its uid before.
+    """
     as_root = os.geteuid() == 0
-    drop = Confinement(uid=uid if as_root else None, mounted=False, sandboxed=sandbox)
-    if sandbox and not await _succeeds(drop.command(data_dir, ["unshare", "--user", "--net", "true"])):
+    if users > 1 and not as_root:
+        raise ConfigError([f"CHROMIUM_UIDS={users}: only a pool that is root can give each browser a user"])
+    found = BrowserUsers(uid, users) if as_root else None
+    drop = Confinement(users=found, mounted=False, sandboxed=sandbox)
+    if sandbox and not await _succeeds(
+        drop.command(drop.uid, data_dir, ["unshare", "--user", "--net", "true"])
+    ):
         raise ConfigError(
             [
                 "the kernel forbids unprivileged user namespaces, so Chromium's sandbox cannot start; allow"
@@ -62,9 +82,13 @@ async def find_confinement(data_dir: Path, uid: int, *, sandbox: bool) -> Confin
         )
     if not as_root:
         return drop
-    mounted = Confinement(uid=uid, mounted=True, sandboxed=sandbox)
-    if await _succeeds(mounted.command(data_dir, ["true"])):
+    mounted = replace(drop, mounted=True)
+    if await _succeeds(mounted.command(mounted.uid, data_dir, ["true"])):
         return mounted
+    if users > 1:
+        raise ConfigError(
+            [f"CHROMIUM_UIDS={users}: this container may not mount, so browsers share one user"]
+        )
     if not _reachable(data_dir, uid):
         raise ConfigError(
             [

@@ -40,9 +40,11 @@ async def examine_site(config: PoolConfig, driver: Driver) -> Examination:
     executable = find_executable(config.chromium_path)
     directory = _ground()
     try:
-        confinement = await find_confinement(directory, config.chromium_uid, sandbox=config.chromium_sandbox)
+        confinement = await find_confinement(
+            directory, config.chromium_uid, sandbox=config.chromium_sandbox, users=config.chromium_uids
+        )
         user_agent = await read_user_agent(executable)
-        ports = await look_at_ports(confinement.uid, config.debug_port_guard)
+        ports = await look_at_ports(confinement.users, config.debug_port_guard)
         await driver.wait_started()
         async with ClientSession() as http:
             settings = SlotSettings(

@@ -51,7 +51,10 @@ async def drill(root: Path, config: PoolConfig, *, namespace: bool) -> dict[str,
     executable = find_executable(config.chromium_path)
     # one level up: `prepare` opens the profile's own parent to a uid that has to walk there
     confinement = await find_confinement(
-        root.parent.parent, config.chromium_uid, sandbox=config.chromium_sandbox
+        root.parent.parent,
+        config.chromium_uid,
+        sandbox=config.chromium_sandbox,
+        users=config.chromium_uids,
     )
     user_agent = await read_user_agent(executable)
     problems: list[str] = []

@@ -47,7 +47,7 @@ async def take_machine(config: PoolConfig, stack: AsyncExitStack) -> Machine:
     listener = _listen(config.pool_host, config.pool_port)
     stack.callback(listener.close)
     confinement = await find_confinement(
-        config.data_dir, config.chromium_uid, sandbox=config.chromium_sandbox
+        config.data_dir, config.chromium_uid, sandbox=config.chromium_sandbox, users=config.chromium_uids
     )
     if not confinement.sandboxed:
         log.warning("SANDBOX_OFF", extra={"risk": "a page that breaks out of its renderer owns this node"})
@@ -59,7 +59,7 @@ async def take_machine(config: PoolConfig, stack: AsyncExitStack) -> Machine:
         confinement=confinement,
         user_agent=user_agent,
         walls_hold=begin(stack, proof, "sandbox-proof"),
-        ports=begin(stack, look_at_ports(confinement.uid, config.debug_port_guard), "debug-port-proof"),
+        ports=begin(stack, look_at_ports(confinement.users, config.debug_port_guard), "debug-port-proof"),
     )
 
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from browser_pool.browser_users import BrowserUsers, users_of_processes
 from storage.errors import ConfigError
 
 log = logging.getLogger(__name__)
@@ -90,12 +91,13 @@ class PortsSeen:
         return {"others": self.others.value, "browsers": self.browsers.value}
 
 
-async def look_at_ports(chromium_uid: int | None, guard: Guard) -> PortsSeen:
-    """Try. `chromium_uid` is None where browsers have the pool's own. Raises ConfigError."""
+async def look_at_ports(users: BrowserUsers | None, guard: Guard) -> PortsSeen:
+    """Try. `users` is None where browsers have the pool's own. Raises ConfigError."""
+    browser = None if users is None else users.uids[0]
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         ours, others, browsers = await asyncio.gather(
-            try_as(None, port), try_as(STRANGER, port), try_as(chromium_uid, port)
+            try_as(None, port), try_as(STRANGER, port), try_as(browser, port)
         )
         if ours is Reach.CLOSED:
             raise ConfigError(
@@ -104,7 +106,7 @@ async def look_at_ports(chromium_uid: int | None, guard: Guard) -> PortsSeen:
                     " ports; name its user in deploy/nftables/linkpool.nft"
                 ]
             )
-    if others is not Reach.CLOSED and is_alone({0, os.geteuid(), chromium_uid or 0}):
+    if others is not Reach.CLOSED and is_alone({0, os.geteuid(), *(() if users is None else users.uids)}):
         others = Reach.ALONE
     if others is Reach.UNKNOWN and guard is Guard.OUTSIDE:
         others = Reach.TOLD
@@ -156,18 +158,4 @@ def is_alone(ours: set[int], proc: Path = Path("/proc")) -> bool:
     own_network = (core / "somaxconn").exists() and not (core / "netdev_budget").exists()
     if not own_network or str((proc / "self" / "ns" / "pid").readlink()) == _FIRST_PID_NAMESPACE:
         return False
-    users = _users_of(proc)
-    return 1 in users and set(users.values()) <= ours
-
-
-def _users_of(proc: Path) -> dict[int, int]:
-    """pid → uid of everything that runs here."""
-    found = {}
-    for entry in proc.iterdir():
-        if entry.name.isdigit():
-            try:
-                status = (entry / "status").read_text()
-            except (FileNotFoundError, ProcessLookupError):
-                continue
-            found[int(entry.name)] = int(status.partition("\nUid:\t")[2].split()[1])
-    return found
+    return (proc / "1" / "status").exists() and users_of_processes(proc) <= ours

@@ -81,18 +81,24 @@ class Profile:
     def exists(self) -> bool:
         return self.user_data_dir.is_dir()
 
-    def prepare(self, owner_uid: int | None, *, walked: bool) -> None:
-        """Make the directories; the user-data directory belongs to the uid that Chromium runs under.
+    def prepare(self, *, walked: bool) -> None:
+        """Make the directories.
 
-        `walked` says that this uid has to come here by path: it may pass the directories, not list them.
+        `walked` says that Chromium's uid comes here by path: it may pass the directories, not list them.
         """
         for directory in (self._parent, self.root, self.user_data_dir):
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         if walked:
             self._parent.chmod(0o711)
             self.root.chmod(0o711)
+
+    def hand_over(self, owner_uid: int | None) -> None:
+        """Under the lock: the user-data directory becomes that of the uid that Chromium is to run under.
+
+        Itself at last: what was interrupted is begun again.
+        """
         if owner_uid is not None and self.user_data_dir.stat().st_uid != owner_uid:
-            for path in [self.user_data_dir, *self.user_data_dir.rglob("*")]:
+            for path in [*self.user_data_dir.rglob("*"), self.user_data_dir]:
                 os.chown(path, owner_uid, owner_uid, follow_symlinks=False)
         (self.user_data_dir / "DevToolsActivePort").unlink(missing_ok=True)
 

@@ -155,7 +155,7 @@ async def test_a_browser_left_standing_by_a_killed_pool_goes_on(
 
 def _profile_with(directory: Path, size: int) -> Profile:
     profile = Profile(directory, "s1")
-    profile.prepare(None, walked=False)
+    profile.prepare(walked=False)
     store = profile.user_data_dir / "Default" / "IndexedDB" / "https_web.whatsapp.com_0.indexeddb.leveldb"
     store.mkdir(parents=True)
     (store / "000003.log").write_bytes(b"x" * size)
@@ -218,7 +218,7 @@ def test_a_full_disk_is_told_and_leaves_nothing_half_done(tmp_path: Path) -> Non
 
 def test_a_profile_without_a_login_is_not_saved(tmp_path: Path) -> None:
     profile = Profile(tmp_path, "s1")
-    profile.prepare(None, walked=False)
+    profile.prepare(walked=False)
     with pytest.raises(CaptureFailed, match="no login"):
         capture(profile, None, tmp_path / "staged")
     assert not (tmp_path / "staged").exists()

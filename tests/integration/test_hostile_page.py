@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -171,7 +172,7 @@ async def test_a_page_that_leaves_the_site_is_ended(slots: Slots, program: str) 
 
 
 async def test_a_browser_that_an_earlier_pool_left_without_its_sandbox_is_ended(slots: Slots) -> None:
-    bare = Confinement(uid=slots.confinement.uid, mounted=slots.confinement.mounted, sandboxed=False)
+    bare = replace(slots.confinement, sandboxed=False)
     browser = await spawn(slots, bare)
     with HostileSite() as site:
         attached = await slots.attach(site.url, "looked-at", browser.mark)
@@ -294,7 +295,7 @@ async def spawn(slots: Slots, confinement: Confinement) -> Chromium:
 
 async def test_a_browser_without_its_sandbox_is_refused_whatever_the_settings_say(slots: Slots) -> None:
     walled = slots.confinement
-    bare = Confinement(uid=walled.uid, mounted=walled.mounted, sandboxed=False)
+    bare = replace(walled, sandboxed=False)
     browser = await spawn(slots, bare)
     try:
         await until(lambda: renderers_of(browser.mark.pid), "a renderer")
