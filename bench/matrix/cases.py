@@ -7,6 +7,7 @@ in breaking itself.
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import signal
 import threading
@@ -55,9 +56,9 @@ class Scene:
         clocks.set_off(self.clocks[process], seconds)
 
     def make_savable(self) -> None:
-        """Each profile of the struck node has something new."""
-        for path in (self.struck.data_dir / "profiles").glob("*/local_storage.json"):
-            path.touch()
+        """Each profile of the struck node has something new: a file that Chromium does not look at."""
+        for path in (self.struck.data_dir / "profiles").glob("*/chromium/Default/Local Storage"):
+            (path / "matrix").write_text(secrets.token_hex(64))
 
     def begin_saves(self) -> None:
         """Snapshots of the struck node are on their way when this returns."""
@@ -88,6 +89,8 @@ class Case:
     mend: Callable[[Scene], None] = _nothing
     moves: bool
     """The struck node's sessions have to be elsewhere in time; otherwise they stay where they are."""
+    saves: bool = True
+    """In the end there has to be a newer snapshot of each of the struck node's sessions."""
     cuts: bool = False
     """Needs network namespaces."""
     clock: bool = False
@@ -227,12 +230,14 @@ CASES = {
             title="kill -9, the node's disk gone, started anew under its name",
             strike=_lose_disk,
             moves=False,
+            saves=False,
         ),
         Case(
             name="postgres",
             title="PostgreSQL stopped at once, started after 3 s",
             strike=_restart_postgres,
             moves=False,
+            saves=False,
         ),
         Case(
             name="clock",

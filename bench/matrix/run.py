@@ -128,7 +128,14 @@ def _in(world: World, case: Case, stage: Stage, files: dict[str, Path], measured
             clocks=files,
         )
         measured.struck = len(theirs)
-        vault = open_vault(world)
+        vault, saved = open_vault(world), _snapshots(world)
+
+        def settled() -> bool:
+            now = _snapshots(world)
+            return _settled(world, watch) and not (
+                case.saves and any(now[one] == saved[one] for one in theirs)
+            )
+
         before = _counts(world)
         began = time.monotonic()
         limit = began + stage.lease + stage.grace_seconds
@@ -139,9 +146,9 @@ def _in(world: World, case: Case, stage: Stage, files: dict[str, Path], measured
         _write_as_old_owner(world, watch, old, theirs, case, least, limit + SETTLED_WITHIN)
         stage.say(f"{case.name}: mended")
         case.mend(scene)
-        eventually(lambda: _settled(world, watch), "everything is told and connected", SETTLED_WITHIN)
+        eventually(settled, "everything is told, saved and connected", SETTLED_WITHIN)
         scene.stop.wait(LINGER_SECONDS if stage.patient else 0)
-        eventually(lambda: _settled(world, watch), "everything is told and connected", SETTLED_WITHIN)
+        eventually(settled, "everything is told, saved and connected", SETTLED_WITHIN)
         _measure(world, watch, began, limit, measured)
     now = world.owners()
     if case.moves:
@@ -207,7 +214,8 @@ def _write_as_old_owner(
 
 
 def _settled(world: World, watch: Watch) -> bool:
-    """Everybody is connected, nobody has anything to tell, and each browser is its owner's."""
+    """Everybody is connected, nobody has anything to tell, each browser is its owner's, and what failed to be
+    saved was saved."""
     owners = world.owners()
     strangers = [
         name
@@ -215,7 +223,14 @@ def _settled(world: World, watch: Watch) -> bool:
         for name in world.browsers_on(node).values()
         if name in owners and owners[name][0] != node.id
     ]
-    return watch.all_connected() and not strangers and not owed(world)
+    running = [node for node in world.nodes.values() if node.id in world.running()]
+    saved = all(world.saves_everything(node) for node in running)
+    return watch.all_connected() and not strangers and not owed(world) and saved
+
+
+def _snapshots(world: World) -> dict[str, str]:
+    """Session id → its newest, as the registry knows it."""
+    return {row["id"]: row["snapshot_id"] for row in world.rows("SELECT id, snapshot_id FROM sessions")}
 
 
 def _counts(world: World) -> dict[str, int]:
