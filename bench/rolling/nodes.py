@@ -25,7 +25,7 @@ from storage.clock import SystemClock
 from storage.database import open_database
 from storage.nodes import Nodes as Registered
 from tests.ports import free_port
-from tests.system import PROGRAMS, ROOT, System, _listens
+from tests.system import PROGRAMS, System, listens
 from tests.waiting import eventually
 
 LEASE_SECONDS = 60
@@ -92,17 +92,8 @@ class Nodes(System):
             "POOL_URL": f"http://127.0.0.1:{machine.port}",
             "ON_STOP": on_stop,
         }
-        with (self.directory / f"{machine.name}.log").open("ab") as output:
-            self._processes[machine.name] = subprocess.Popen(
-                [sys.executable, *PROGRAMS["pool"]],
-                cwd=ROOT,
-                env={**self.environ, **environ},
-                stdout=output,
-                stderr=output,
-                stdin=subprocess.DEVNULL,
-                start_new_session=True,
-            )
-        eventually(lambda: _listens(machine.port), f"{machine.name} listens", WITHIN)
+        self.spawn(machine.name, [sys.executable, *PROGRAMS["pool"]], {**self.environ, **environ})
+        eventually(lambda: listens(machine.port), f"{machine.name} listens", WITHIN)
 
     def stop_node(self, machine: Machine) -> None:
         """SIGTERM, and wait: the process ends by itself, with status 0."""
