@@ -38,6 +38,8 @@ class Departures:
         """Close the browser and keep the profile."""
         async with self._holdings.lock(session_id):
             runner = self._holdings.find(session_id)
+            if runner is not None and runner.is_leaving:
+                return  # by itself, and it takes more with it: a revoked login, and its copies in the store
             if runner is not None:
                 await runner.close()
                 self._holdings.let_go(runner)

@@ -83,6 +83,11 @@ class SessionRunner:
     def _is_over(self) -> bool:
         return self._task is None or self._task.done()
 
+    @property
+    def is_leaving(self) -> bool:
+        """The session is over: its browser, and what else is nobody's any more, is being removed."""
+        return self._run.ended
+
     def _on_event(self, report: Report) -> None:
         if report.type in CONNECTED_AGAIN:
             self._policy.is_well()

@@ -18,7 +18,7 @@ from tests.waiting import eventually
 pytestmark = pytest.mark.browser
 NUMBER = "+6281800000001"
 ENDINGS = ("logged out", "removed by the phone", "deleted")
-ASYNCIO = ("_asyncio.Task", "asyncio.")
+WAITED_FOR = ("asyncio.locks.", "asyncio.queues.", "asyncio.timeouts.")
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,10 @@ def come_and_go(system: System, ending: str) -> None:
         system.standin.revoke(NUMBER)
     if ending != "deleted":
         system.until(session_id, "logged_out")
+        # the heartbeat wants it closed meanwhile, every 0.3 s
+        eventually(lambda: "snapshots_destroyed" in system.story(session_id), "no copy of its login is left")
         eventually(lambda: not system.pool_call("GET", "/sessions")["sessions"], "its runner has ended")
+        assert not (system.data_dir / "profiles" / session_id).exists()
         assert not journal(system)
     assert system.call("DELETE", f"/api/sessions/{session_id}").ok
     eventually(lambda: not system.browsers(), "its browser is gone")
@@ -64,7 +67,7 @@ def test_no_object_of_a_session_that_came_and_went_stays_in_the_pool(system: Sys
     stays: dict[str, int] = {}
 
     def nothing_stays() -> bool:
-        more = census.more(before, counted(system), *OURS, PLAYWRIGHTS, *ASYNCIO)
+        more = census.more(before, counted(system), *OURS, PLAYWRIGHTS, *WAITED_FOR)
         stays.clear()  # one more is a heartbeat that is on its way; what stays, stays of each session
         stays.update({name: count for name, count in more.items() if count >= len(ENDINGS)})
         return not stays
