@@ -38,6 +38,7 @@ CHARTS = {
     "processes": ("processes",),
     "browsers and zombies": ("browsers", "zombies"),
     "profiles on disk": ("entries of profiles",),
+    "files outside profiles": ("files outside profiles",),
     "temporary entries": ("entries of the temporary directory", "entries of snapshot-staging"),
     "rows kept by retention": (
         "rows of registry events",

@@ -78,6 +78,7 @@ class Sampler:
         self._add("zombies", WHOLE, at, sum(everybody[pid].zombie for pid in members))
         for name, count in entries(self._system.data_dir).items():
             self._add(f"entries of {name}", WHOLE, at, count)
+        self._add("files outside profiles", WHOLE, at, files_outside_profiles(self._system.data_dir))
         self._add("entries of the temporary directory", WHOLE, at, len(os.listdir(self._directory / "tmp")))  # noqa: PTH208
         self._tables("registry", registry_of(self._system), at)
         self._tables("pool.db", self._system.data_dir / "pool.db", at)
@@ -136,6 +137,16 @@ def entries(directory: Path) -> dict[str, int]:
     scratch = directory / "driver"
     if scratch.is_dir():
         found["driver"] = sum(len(files) + len(folders) for _, folders, files in os.walk(scratch))
+    return found
+
+
+def files_outside_profiles(directory: Path) -> int:
+    """Of the data directory. What lies in a profile is Chromium's, and goes with it."""
+    found = 0
+    for folder, folders, files in os.walk(directory):
+        found += len(files)
+        if Path(folder) == directory:
+            folders[:] = [name for name in folders if name != "profiles"]
     return found
 
 

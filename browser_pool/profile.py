@@ -211,13 +211,18 @@ class Profile:
             aside = self._parent.parent / ASIDE_DIR
             aside.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.root.rename(aside / f"{self.session_id}-{ULID()}")
-            for old in sorted(aside.glob(f"{self.session_id}-*"))[:-ASIDE_KEPT]:
+            for old in self._aside()[:-ASIDE_KEPT]:
                 shutil.rmtree(old)
 
     def erase_aside(self) -> None:
         """Destroy what was put aside of this session."""
-        for old in (self._parent.parent / ASIDE_DIR).glob(f"{self.session_id}-*"):
+        for old in self._aside():
             shutil.rmtree(old, ignore_errors=True)
+
+    def _aside(self) -> list[Path]:
+        aside, mine = self._parent.parent / ASIDE_DIR, f"{self.session_id}-"
+        # no glob: Python compiles a pattern for each session, and remembers 512
+        return sorted(one for one in aside.iterdir() if one.name.startswith(mine)) if aside.exists() else []
 
     def add_caches(self, default: Path, names: Iterable[str], owner_uid: int | None) -> None:
         """Put caches of the golden profile beside a restored identity, where it has none. Raises OSError."""
