@@ -237,8 +237,10 @@ def browsers_of(data_dir: Path) -> dict[int, str]:
         except (FileNotFoundError, ProcessLookupError, PermissionError):
             continue
         for argument in arguments:
+            if not argument.startswith(MARK):
+                continue  # nearly all: a path costs more than the look
             path = Path(argument.removeprefix(MARK))
-            if argument.startswith(MARK) and path.parent.parent == data_dir:
+            if path.parent.parent == data_dir:
                 found[int(entry.name)] = path.name
     return found
 
