@@ -93,7 +93,10 @@ class Snapshotter:
             return
         if not account.known:
             account.saved, account.known = await in_thread(session.profile.saved_signature), True
-        seen = await in_thread(partial(signature, session.profile))
+        try:
+            seen = await in_thread(partial(signature, session.profile))
+        except FileNotFoundError:
+            return  # its profile is being erased, or another one takes its place
         if account.is_due(seen, now, self._times):
             self.save_soon(session)
 
