@@ -114,12 +114,8 @@ class Departures:
 
     async def erase(self, session_id: str, *, log_out: bool) -> None:
         """Remove the device if it can be reached, then destroy everything this node has of the session."""
-        if log_out and self._holdings.is_linked(session_id):
-            try:
-                await self.log_out(session_id)
-            except (NotRunning, SlotError) as error:
-                extra = {"session_id": session_id, "why": str(error)[:200]}
-                log.warning("device_not_removed", extra=extra)
+        if log_out:
+            await self._remove_device(session_id)
         async with self._holdings.lock(session_id):
             profile = self._holdings.profile(session_id)
             await self._kill(session_id)
@@ -132,6 +128,16 @@ class Departures:
             self._holdings.half_erased.discard(session_id)
             self._holdings.erased.add(session_id)
             log.info("session_erased", extra={"session_id": session_id})
+
+    async def _remove_device(self, session_id: str) -> None:
+        """Tried again when the browser dies of it: afterwards nobody can."""
+        for again in (True, False):
+            if self._holdings.is_linked(session_id):
+                try:
+                    await self.log_out(session_id)
+                except (NotRunning, SlotError) as error:
+                    extra = {"session_id": session_id, "why": str(error)[:200], "again": again}
+                    log.warning("device_not_removed", extra=extra)
 
     async def _destroy_snapshots(self, session_id: str) -> None:
         """Raises StoreAway: the next heartbeat asks again."""

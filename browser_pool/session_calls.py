@@ -90,10 +90,14 @@ class SessionCalls:
     async def until_connected(self) -> None:
         """Return when the account can be used. Raises BrowserGone after a while, or when it ended."""
         self.use()
-        done = {SessionStatus.CONNECTED} | ENDED
-        await self._within(CONNECT_DEADLINE, lambda: self._tracker.status in done)
+        await self._within(CONNECT_DEADLINE, lambda: self._is_usable() or self._tracker.status in ENDED)
         if self._tracker.status is not SessionStatus.CONNECTED:
             raise NotRunning(f"session {self._ledger.name} did not come back; {self._is}")
+
+    def _is_usable(self) -> bool:
+        """Connected, and not only by the word of a pool that was here before."""
+        slot = self._run.slot
+        return self._tracker.status is SessionStatus.CONNECTED and slot is not None and not slot.lost
 
     async def chats(self) -> ChatList:
         """The chat list as the page has it. Raises NotRunning, PageBroken, BrowserGone."""

@@ -148,9 +148,12 @@ class SessionRunner:
     async def _one_browser(self) -> None:
         await self._shop.lease.wait()
         run, mark = self._run, self._ledger.mark
-        if run.slot is None and mark is not None and not await run.attach(mark):
-            self._ledger.mark = None
-            self._lost(ReasonCode.BROWSER_CRASH)
+        if run.slot is None and mark is not None:
+            if await run.attach(mark):
+                self._ledger.stir()  # no event tells that it can be asked again
+            else:
+                self._ledger.mark = None
+                self._lost(ReasonCode.BROWSER_CRASH)
         if run.slot is None:
             self._profile.settle()
             await self._logins.provide()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import os
 import secrets
+import signal
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -76,6 +78,29 @@ def test_no_object_of_a_session_that_came_and_went_stays_in_the_pool(system: Sys
         eventually(nothing_stays, "no type has more objects for each session", 30)
     except AssertionError:
         pytest.fail(f"of each session one of these stays: {stays}")
+
+
+def linked_devices(system: System) -> list[bool]:
+    return [device["linked"] for device in system.standin.state(NUMBER)["devices"] if device["linked"]]
+
+
+def test_the_device_of_a_deleted_session_is_removed_although_its_browser_has_just_died(
+    system: System,
+) -> None:
+    session_id = system.link(NUMBER)["id"]
+    os.killpg(system.browser_pid(session_id), signal.SIGKILL)
+    assert system.call("DELETE", f"/api/sessions/{session_id}").ok
+    eventually(lambda: not linked_devices(system), "the device has left the account", 60)
+
+
+def test_the_device_of_a_deleted_session_is_removed_although_its_pool_has_just_been_started(
+    system: System,
+) -> None:
+    session_id = system.link(NUMBER)["id"]
+    system.kill("pool")
+    system.start("pool")
+    assert system.call("DELETE", f"/api/sessions/{session_id}").ok
+    eventually(lambda: not linked_devices(system), "the device has left the account", 60)
 
 
 def test_a_pool_that_was_killed_after_a_sessions_last_word_finishes_it(system: System) -> None:
