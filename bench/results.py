@@ -83,7 +83,7 @@ class Results:
         return [self._row(spec) for spec in specs]
 
     def _row(self, spec: RowSpec) -> Row:
-        note = "later issue" if spec.later else self._notes.get(spec.metric)
+        note = f"by {spec.measured_by}" if spec.measured_by else self._notes.get(spec.metric)
         ours = self.series(Side.OURS, spec.metric, spec.sessions)
         peer = None
         if spec.peer_metric is not None:

@@ -64,8 +64,8 @@ class RowSpec:
     """Where the peer was measured with another number of sessions than we."""
     peer_note: str | None = None
     """What the peer's figure is when it is not the same thing."""
-    later: bool = False
-    """Belongs to an issue that is not built yet."""
+    measured_by: str | None = None
+    """Another command measures it, with a report of its own in bench/results."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +121,7 @@ class Row:
             "peer_is": spec.peer_note,
             "ratio": None if self.ratio is None else round(self.ratio, 4),
             "p95_ratio": None if self.p95_ratio is None else round(self.p95_ratio, 4),
-            "later_issue": spec.later,
+            "measured_by": spec.measured_by,
             "note": self.note,
         }
 

@@ -96,7 +96,7 @@ def test_rows_find_our_samples_and_the_nearest_of_the_peer() -> None:
     assert kept.ratio == pytest.approx(0.1)
     assert kept.reached is True
     assert rows["kept", 1].ours is None
-    assert rows["node_killed", 1].note == "later issue"
+    assert rows["node_killed", 1].note == "by `make matrix`"
 
 
 def test_every_row_of_the_table_is_named_once() -> None:
