@@ -31,6 +31,7 @@ check: setup ## What has to be green at every commit
 	@$(PYTHON) -m ruff check .
 	@$(PYTHON) -m mypy
 	@$(PYTHON) -m pytest -q -m "not browser and not peer" tests/unit tests/contract
+	@$(PYTHON) -m deploy.audit --advisories || [ $$? = 3 ]
 
 bench: setup ## Measure beside whatsapp-web.js; 25 minutes, writes bench/results
 	@deploy/setup.sh peers
