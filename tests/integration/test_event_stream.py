@@ -80,6 +80,7 @@ class Site:
 
 @contextmanager
 def running(directory: Path, **env: str) -> Iterator[Site]:
+    env = {"LEASE_TTL_SECONDS": "3600", **env}  # the node is heard once
     with Gunicorn(directory, **env) as server, FakePool(POOL_SECRET) as pool:
         database = open_database(registry_in(directory))
         try:

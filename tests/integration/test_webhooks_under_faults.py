@@ -148,7 +148,7 @@ def test_every_event_of_200_links_arrives_in_order_whatever_breaks(
     tmp_path: Path, unreliable: Unreliable, idle_pool: FakePool
 ) -> None:
     with Receiver() as other_receiver:
-        functions = LocalFunctions(tmp_path)
+        functions = LocalFunctions(tmp_path, LEASE_TTL_SECONDS="3600")  # the node is heard once
         try:
             _run(tmp_path, functions, idle_pool, unreliable, other_receiver)
         finally:
@@ -198,6 +198,7 @@ def _run(
                         and len(unreliable.accepted) >= many
                     ),
                     f"{accepted} were accepted",
+                    within=120,
                 )
                 deliverer = killed_in_the_middle(deliverer)
             unreliable.down()
