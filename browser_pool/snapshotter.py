@@ -119,15 +119,14 @@ class Snapshotter:
         async with account.lock:
             try:
                 snapshot = await self._save(session, account)
-            except OSError as error:
-                self._metrics.snapshot_failed()
-                raise CaptureFailed(f"session {session_id}: {error}") from error
-            except (StoreError, SnapshotError, CaptureFailed) as error:
+            except (OSError, StoreError, SnapshotError, CaptureFailed) as error:
                 self._metrics.snapshot_failed()
                 # a stale generation is another node's session; the next heartbeat says so
                 account.failed(self._clock.monotonic(), give_way=isinstance(error, StaleGeneration))
                 extra = {"session_id": session_id, "failures": account.failures, "why": str(error)[:300]}
                 log.warning("snapshot_failed", extra=extra)
+                if isinstance(error, OSError):  # of this disk: it cannot even be written to
+                    raise CaptureFailed(f"session {session_id}: {error}") from error
                 raise
             account.failures, account.dirty_since = 0, None
         return snapshot
