@@ -5,7 +5,7 @@ TEST_WORKERS ?= 3
 STAGE ?= dev
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run up test check bench acceptance soak matrix rolling serverless audit lock clean
+.PHONY: help setup demo run up test check bench acceptance soak matrix rolling alerts serverless audit lock clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 14
@@ -48,6 +48,10 @@ rolling: setup ## Replace three nodes one after another under traffic; does anyb
 
 matrix: setup ## Break three nodes in nine ways, as root; is every account back in time, once, with nothing lost?
 	@$(PYTHON) -m bench.matrix $(if $(ONLY),--only $(ONLY))
+
+alerts: setup ## Cause the fault of each alert, as root; does somebody get called? 30 minutes
+	@deploy/setup.sh peers
+	@$(PYTHON) -m bench.alerts $(if $(ONLY),--only $(ONLY))
 
 serverless: setup ## Package the functions for AWS Lambda, and prove them here without an account
 	@deploy/setup.sh serverless

@@ -8,6 +8,8 @@ import re
 import shutil
 import subprocess
 import threading
+import time
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
@@ -38,16 +40,27 @@ def prometheus_installed() -> None:
 class Monitoring:
     """Scrapes every second, evaluates every second, and hands each alert on at once."""
 
-    def __init__(self, directory: Path, token: str, jobs: dict[str, str]) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        token: str,
+        jobs: dict[str, str],
+        shorten: Callable[[str], str] = lambda rules: rules,
+    ) -> None:
         self._directory = directory
+        self._shorten = shorten
         self._token = token
         self._jobs = jobs
         self._processes: list[subprocess.Popen[bytes]] = []
         self.alerts: dict[str, dict[str, Any]] = {}
         """What Alertmanager has sent to whoever is on call, by name."""
+        self.called_at: dict[str, float] = {}
+        """Name → when it called last, monotonic. Who goes on firing does not call again."""
+        self.firing: set[str] = set()
+        """Names that have called and not been taken back."""
 
     def __enter__(self) -> Self:
-        self._pager = ThreadingHTTPServer(("127.0.0.1", 0), _pager(self.alerts))
+        self._pager = ThreadingHTTPServer(("127.0.0.1", 0), _pager(self))
         threading.Thread(target=self._pager.serve_forever, args=(0.05,), daemon=True).start()
         try:
             self._start()
@@ -60,7 +73,8 @@ class Monitoring:
         alerting = self._start_alertmanager()
         (self._directory / "token").write_text(self._token)
         rules = (RULES / "alerts.yml").read_text()
-        (self._directory / "alerts.yml").write_text(re.sub(r"for: \w+", "for: 0s", rules))
+        rules = re.sub(r"for: \w+", "for: 0s", self._shorten(rules))
+        (self._directory / "alerts.yml").write_text(rules)
         config = {
             "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
             "rule_files": ["alerts.yml"],
@@ -145,13 +159,19 @@ class Monitoring:
         return len(health) == len(self._jobs) and set(health) == {"up"}
 
 
-def _pager(alerts: dict[str, dict[str, Any]]) -> type[BaseHTTPRequestHandler]:
+def _pager(on_call: Monitoring) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             said = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            name = said["groupLabels"]["alertname"]
             for alert in said["alerts"]:
                 if alert["status"] == "firing":
-                    alerts[alert["labels"]["alertname"]] = alert
+                    on_call.alerts[name] = alert
+            if said["status"] == "resolved":
+                on_call.firing.discard(name)
+            elif name not in on_call.firing:
+                on_call.called_at[name] = time.monotonic()
+                on_call.firing.add(name)
             self.send_response(200)
             self.end_headers()
 

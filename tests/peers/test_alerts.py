@@ -124,7 +124,7 @@ def test_faults_of_backups_and_of_whatsapp_reach_whoever_is_on_call(tmp_path: Pa
             (system.data_dir / "snapshots").rename(tmp_path / "lost")  # a bucket that is gone
             on_call.until("LinkpoolStoreAway", within=90)
             assert "LinkpoolEventsRefused" not in on_call.alerts
-            _report_of_strangers(system)  # a node of another deployment, with our secret and our address
+            report_of_strangers(system)  # a node of another deployment, with our secret and our address
             on_call.until("LinkpoolEventsRefused")
             assert "LinkpoolSuccessLow" not in on_call.alerts
             system.standin.options(never_qr=True)
@@ -134,7 +134,7 @@ def test_faults_of_backups_and_of_whatsapp_reach_whoever_is_on_call(tmp_path: Pa
             (tmp_path / "lost").rename(system.data_dir / "snapshots")
 
 
-def _report_of_strangers(system: System) -> None:
+def report_of_strangers(system: System) -> None:
     now, path = datetime.now(UTC), "/api/webhook"
     events = [
         NodeEvent(
