@@ -24,6 +24,8 @@ class Census:
 
     blocks: int
     """Pieces of memory that Python has given out: every object counts, also those without a type of ours."""
+    malloc: int
+    """Bytes that C code and larger objects hold; what lies free between them is the allocator's."""
     types: dict[str, int]
 
     def of(self, *prefixes: str) -> dict[str, int]:
@@ -45,7 +47,7 @@ def take(directory: Path, pid: int) -> Census:
         asker.connect(str(directory / f"{pid}.sock"))
         said = b"".join(iter(lambda: asker.recv(1 << 20), b""))
     answer = json.loads(said)
-    return Census(blocks=answer["blocks"], types=answer["types"])
+    return Census(blocks=answer["blocks"], malloc=answer["malloc"], types=answer["types"])
 
 
 def more(before: Census, after: Census, *prefixes: str) -> dict[str, int]:

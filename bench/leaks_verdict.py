@@ -22,10 +22,15 @@ A_TYPE = 0.04
 FIGURES = {
     "memory": 16 * KB,
     "blocks": 60.0,
+    "malloc": 8 * KB,
     "descriptors": 0.04,
     "threads": 0.04,
 }
 """What may stay of each session. An hour of 500 links would keep 8 MB."""
+
+
+OF_CENSUS = ("blocks", "malloc")
+"""Figures that only a process itself can tell."""
 
 
 def judge(rounds: Sequence[Round], about: dict[str, Any]) -> dict[str, Any]:
@@ -43,7 +48,7 @@ def _process(role: str, rounds: Sequence[Round]) -> dict[str, Any]:
     late = looks[len(looks) // 2 :]
     figures: dict[str, dict[str, Any]] = {}
     for name, limit in FIGURES.items():
-        if name == "blocks" and looks[0][1].census is None:
+        if name in OF_CENSUS and looks[0][1].census is None:
             continue
         each = _each(late, name)
         figures[name] = {
@@ -59,9 +64,10 @@ def _process(role: str, rounds: Sequence[Round]) -> dict[str, Any]:
 
 
 def _value(look: Look, name: str) -> float:
-    if name == "blocks":
+    if name in OF_CENSUS:
         assert look.census is not None
-        return look.census.blocks
+        of_census: float = getattr(look.census, name)
+        return of_census
     value: float = getattr(look, name)
     return value
 
@@ -93,17 +99,22 @@ def markdown(result: dict[str, Any]) -> str:
         f"minutes; commit {about['commit']}, {about['date']}. Looked at with nothing under way.",
         "",
         "| process | memory after each round, MB | of each session, first half | second half "
-        "| Python's blocks of each session | descriptors | verdict |",
-        "|---|---|---|---|---|---|---|",
+        "| of it not free in the allocator | Python's blocks of each session | descriptors | verdict |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for one in result["processes"]:
         figures = one["figures"]
-        memory, blocks = figures["memory"], figures.get("blocks")
+        memory, blocks, malloc = figures["memory"], figures.get("blocks"), figures.get("malloc")
         lines.append(
             f"| {one['role']} | {', '.join(f'{value / MB:.1f}' for value in memory['values'])} "
             f"| {memory['each_session_first_half'] / KB:.1f} kB | {memory['each_session'] / KB:.1f} kB "
+            f"| {_kb(malloc)} "
             f"| {blocks['each_session'] if blocks else '-'} "
             f"| {figures['descriptors']['values'][0]} to {figures['descriptors']['values'][-1]} "
             f"| {', '.join(one['leaks']) or 'flat'} |"
         )
     return "\n".join(lines) + "\n"
+
+
+def _kb(figure: dict[str, Any] | None) -> str:
+    return "-" if figure is None else f"{figure['each_session'] / KB:.1f} kB"

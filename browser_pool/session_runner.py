@@ -130,9 +130,13 @@ class SessionRunner:
                 try:
                     await self._one_browser()
                 except SlotError as error:
+                    if self.stopping:
+                        return
                     hostile = self._run.slot.hostile if self._run.slot else None
                     await self._after_failure(error if hostile is None else PageHostile(hostile))
                 except Exception as error:
+                    if self.stopping:
+                        raise  # it came of the cancelling, and took its place
                     # what nobody foresaw must not leave a browser that nobody follows, nor a session that
                     # seems to run: it counts as the browser's end, and the policy bounds it
                     log.exception("session_runner_stumbled", extra={"session_id": self.spec.id})

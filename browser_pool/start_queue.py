@@ -152,8 +152,9 @@ class StartQueue:
     def serve(self) -> None:
         """Let those start that now may."""
         moved = False
-        while self._waiting and not self.is_full:
-            entry = self._order()[0]
+        # who was cancelled this moment leaves the line by himself, and must not be given a turn before that
+        while (waiting := [one for one in self._order() if not one.turn.done()]) and not self.is_full:
+            entry = waiting[0]
             self._waiting.remove(entry)
             self._round = max(self._round, entry.round)
             self._starting += 1

@@ -60,6 +60,29 @@ def shop(tmp_path: Path) -> Iterator[Any]:
     db.close()
 
 
+class Stubborn:
+    """A part that answers a cancellation with a failure of its own."""
+
+    async def wait(self) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            raise ZeroDivisionError
+
+
+async def test_a_failure_in_the_middle_of_its_end_does_not_bring_a_session_back(shop: Any) -> None:
+    shop.lease = Stubborn()
+    entry = JournalEntry(
+        spec=SPEC, status=SessionStatus.CREATED, phone_number=None, profile="s1", ref=None, browser=None
+    )
+    runner = SessionRunner(shop, Profile(shop.data_dir, "s1"), entry)
+    runner.start(lambda _: None)
+    await asyncio.sleep(0)
+    async with asyncio.timeout(20):
+        await runner.kill()
+    assert [event.type for event in shop.outbox.pending(10)] == [EventType.SESSION_STARTING]
+
+
 async def test_what_nobody_foresaw_is_tried_again_and_then_told(shop: Any) -> None:
     entry = JournalEntry(
         spec=SPEC, status=SessionStatus.CREATED, phone_number=None, profile="s1", ref=None, browser=None

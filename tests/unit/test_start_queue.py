@@ -76,6 +76,19 @@ async def test_a_start_that_is_cancelled_as_its_turn_comes_gives_the_turn_on() -
     assert not queue.is_full
 
 
+async def test_a_turn_that_ends_as_the_next_in_line_is_cancelled_goes_to_the_one_behind() -> None:
+    queue = StartQueue(1, 100, ManualClock())
+    running, leaving, staying = (Start(queue) for _ in range(3))
+    await begun(running)
+    running.end.set()
+    leaving.task.cancel()  # its turn is cancelled now, and it leaves the line a moment later
+    await running.task
+    await begun(staying)
+    await asyncio.wait([leaving.task])
+    await staying.finish()
+    assert (queue.in_use, queue.waiting, queue.is_full) == (0, 0, False)
+
+
 async def test_workspaces_take_turns_and_warm_slots_come_last() -> None:
     queue = StartQueue(1, 100, ManualClock())
     running = Start(queue, "greedy")
