@@ -227,6 +227,7 @@ class SessionRunner:
         self._shop.journal.forget(self.spec.id)
         if not self._tracker.login_may_be_good:
             await in_thread(self._profile.erase)
+            self._shop.journal.unuse(self.spec.id)  # the functions ask for no erasure of what is gone
         if self._tracker.is_revoked:
             await self._logins.destroy_snapshots()
 
