@@ -144,16 +144,19 @@ class SqliteDatabase:
         """
         connection.execute("PRAGMA busy_timeout = 0")
         try:
-            for _ in range(self._busy_timeout_ms * 2):
+            until = time.monotonic() + self._busy_timeout_ms / 1000
+            while True:
                 try:
                     connection.execute(statement)
                 except sqlite3.OperationalError as error:
                     if error.sqlite_errorcode & _PRIMARY_CODE != sqlite3.SQLITE_BUSY:
                         raise
+                    if time.monotonic() >= until:  # tries are no clock: on a busy machine each takes longer
+                        why = "another process has held the write lock for too long"
+                        raise RegistryError(f"registry {self.path}: {why}") from None
                     time.sleep(0.0005)
                 else:
                     return
-            raise RegistryError(f"registry {self.path}: another process has held the write lock for too long")
         finally:
             connection.execute(f"PRAGMA busy_timeout = {self._busy_timeout_ms}")
 
