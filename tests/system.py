@@ -154,7 +154,7 @@ class System:
     def _node_is_live(self) -> bool:
         try:
             answer = requests.get(f"{self.functions_url}/readyz", timeout=5)
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):  # it starts, or the machine is crowded
             return False
         return answer.ok and answer.json()["live_nodes"] > 0
 
