@@ -68,6 +68,9 @@ LEFT_OUT = (
 )
 """Of packages: what differs between two installations, and what nobody imports."""
 
+NOT_ASKED_FOR = ("phonenumbers/geodata", "phonenumbers/carrierdata", "phonenumbers/tzdata")
+"""Where a number is from and whose it is: half of the archive, and imported by nobody here."""
+
 _FIXED_TIME = (1980, 1, 1, 0, 0, 0)
 """The earliest that a zip can name."""
 
@@ -81,6 +84,8 @@ def build(output: Path, *, python: str = PYTHON, machine: str = "x86_64") -> Pat
     with tempfile.TemporaryDirectory(prefix="linkpool-lambda-") as directory:
         content = Path(directory) / "content"
         _install(content, python, machine)
+        for name in NOT_ASKED_FOR:
+            shutil.rmtree(content / name)
         _copy_sources(content)
         if python == PYTHON:
             _compile(content)

@@ -36,6 +36,7 @@ READ_TIMEOUT_SECONDS = 10.0
 WAIT_LIMIT_SECONDS = 1.0
 """Both are set by `functions.gunicorn_conf`."""
 
+_AGAIN_AFTER_SECONDS = 1.0
 _URGENT_FACTOR = 5
 """Probes and reports of nodes are refused when others have been for long: a lost heartbeat costs more."""
 _MOST_BUFFERED = 32 * 1024 * 1024
@@ -73,7 +74,11 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
             super().load_wsgi()
         except ConfigError as error:
             sys.stderr.write(f"{error}\n")
-            raise SystemExit(Arbiter.WORKER_BOOT_ERROR) from error
+            if self.age == 1:
+                raise SystemExit(Arbiter.WORKER_BOOT_ERROR) from error
+            # gunicorn fails over a second one that says so while it stops; if it goes on, it starts us again
+            time.sleep(_AGAIN_AFTER_SECONDS)
+            raise SystemExit(0) from error
 
     # ── taking connections ───────────────────────────────────────────────────
 

@@ -136,6 +136,7 @@ def test_no_browser_starts_beyond_the_memory_budget(tmp_path: Path) -> None:
         system.until(second, lambda one: one["qr"] is not None)
 
 
+@pytest.mark.timeout(600)  # 90 s on a machine of its own
 def test_ten_slots_serve_two_hundred_linked_accounts(tmp_path: Path) -> None:
     count = 200
     with System(tmp_path, MAX_SLOTS="10", WARM_SLOTS="2") as system:

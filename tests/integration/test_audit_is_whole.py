@@ -3,8 +3,10 @@
 A route or a command that stands in no table here fails.
 """
 
+import base64
 import json
 import re
+import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -244,6 +246,8 @@ CHANGING: dict[str, tuple[str, Callable[[Machine], list[str]]]] = {
 ELSEWHERE = {
     "registry copy": "test_a_copied_registry_tells_of_the_copy",
     "registry migrate": "test_a_new_registry_tells_who_made_its_tables",
+    "numbers seal": "test_sealing_and_opening_numbers_is_told",
+    "numbers open": "test_sealing_and_opening_numbers_is_told",
     "snapshots rebuild-registry": "test_a_registry_that_was_made_anew_tells_who_did_it",
 }
 
@@ -252,6 +256,7 @@ READING = {
     "endpoints list",
     "keys list",
     "nodes list",
+    "sessions diagnosis",
     "sessions list",
     "sessions show",
     "snapshots list",
@@ -295,6 +300,16 @@ def test_every_changing_command_leaves_a_line(machine: Machine, command: str) ->
     about = set(given) - {machine.workspace_id}
     assert named & about or not about & {machine.session_id, machine.endpoint_id, machine.saved_session}
     assert not (machine.shop.data_dir / FILE).exists()
+
+
+def test_sealing_and_opening_numbers_is_told(machine: Machine) -> None:
+    key = base64.b64encode(secrets.token_bytes(32)).decode()
+    before = len(machine.told())
+    machine.more = {"NUMBERS_KEY": key}
+    assert machine.run("numbers", "seal").exit_code == 0
+    machine.more = {"NUMBERS_KEY_OLD": key}
+    assert machine.run("numbers", "open").exit_code == 0
+    assert [line["action"] for line in machine.told()[before:]] == ["numbers.seal", "numbers.open"]
 
 
 def test_what_is_only_tried_leaves_none(machine: Machine) -> None:

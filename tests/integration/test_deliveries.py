@@ -93,9 +93,10 @@ def test_a_clock_that_is_ahead_where_a_webhook_is_owed_does_not_delay_it(
 ) -> None:
     backend.create()
     with functions.services.database.transaction():
-        functions.services.database.connection.execute(
-            "UPDATE deliveries SET next_attempt_at = '2999-01-01T00:00:00.000Z'"
+        in_a_thousand_years = (
+            "UPDATE deliveries SET next_attempt_at = '2999-01-01T00:00:00.000Z' RETURNING id"
         )
+        assert rows(functions.services.database, in_a_thousand_years)
     deliver()
     receiver.wait_for(1)
 

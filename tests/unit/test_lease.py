@@ -25,6 +25,8 @@ def browser(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     with subprocess.Popen(
         ["sh", "-c", "while :; do sleep 0.05; done", mark], start_new_session=True
     ) as process:
+        cmdline = Path(f"/proc/{process.pid}/cmdline")
+        eventually(lambda: mark in cmdline.read_text())
         yield process
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
