@@ -64,10 +64,10 @@ class LoginKeeper:
                 self._profile, self._tried, generation=self._ledger.spec.generation, expected=expected
             )
         except (NothingToRestore, LoginLost):
-            if not exists:
-                raise
             # nothing better is to be had: what the page says of the profile we have is the truth then
             self._tracker.restorable = False
+            if not exists:
+                raise
         else:
             saved = self._restored.about
             self._tracker.phone_number = self._tracker.phone_number or saved.phone_number
