@@ -14,11 +14,11 @@ from pathlib import Path
 from bench.alerts.faults_backups import BACKUPS
 from bench.alerts.faults_functions import FUNCTIONS
 from bench.alerts.faults_node import NODE
-from bench.alerts.faults_site import SITE
+from bench.alerts.faults_site import RELEASE, SITE
 from bench.alerts.world import Fault, Stage, World
 from tests.waiting import eventually
 
-STAGES = (NODE, FUNCTIONS, BACKUPS, SITE)
+STAGES = (NODE, FUNCTIONS, BACKUPS, SITE, RELEASE)
 MAY_BE_BEFORE = frozenset({"LinkpoolCpuHigh", "LinkpoolCpuHighCritical", "LinkpoolLoopLate"})
 """A crowded machine has these faults already, and they are no less real."""
 SILENT_WITHIN = 60.0
@@ -61,7 +61,7 @@ def drill(stages: list[Stage], directory: Path, say: Callable[[str], None]) -> l
         say(f"stage {stage.name}")
         left = list(stage.faults)
         try:
-            with World(home, stage.settings) as world:
+            with World(home, stage.settings, stage.options) as world:
                 while left:
                     _one(world, left.pop(0), verdicts, say)
         except (AssertionError, OSError, RuntimeError, TimeoutError) as error:

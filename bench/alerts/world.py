@@ -30,9 +30,9 @@ TOGETHER = {"HIBERNATE_AFTER_SECONDS": "0", "CANARY_EVERY_SECONDS": "0", "DRILL_
 class World:
     """`with World(...)`: Prometheus scrapes both jobs each second when it is entered."""
 
-    def __init__(self, directory: Path, settings: dict[str, str]) -> None:
+    def __init__(self, directory: Path, settings: dict[str, str], options: dict[str, Any]) -> None:
         token = secrets.token_hex(32)
-        self.system = System(directory, **{**TOGETHER, **settings, "METRICS_TOKEN": token})
+        self.system = System(directory, options, **{**TOGETHER, **settings, "METRICS_TOKEN": token})
         self.began = 0.0
         self._token = token
         self._stack = ExitStack()
@@ -106,4 +106,6 @@ class Stage:
 
     name: str
     settings: dict[str, str] = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict)
+    """Of the stand-in."""
     faults: tuple[Fault, ...]
