@@ -24,7 +24,7 @@ up: setup ## Run functions, pool and deliverer from the environment
 
 test: setup ## Run every test
 	@deploy/setup.sh peers
-	@$(PYTHON) -m pytest -n $(TEST_WORKERS) --dist loadfile
+	@$(PYTHON) -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder
 
 check: setup ## What has to be green at every commit
 	@$(PYTHON) -m ruff format --check .
