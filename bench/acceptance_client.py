@@ -57,6 +57,11 @@ class Backend:
         body: dict[str, Any] = self.call("GET", f"/api/sessions/{session_id}").json()
         return body
 
+    def qrs_of(self, session_id: str) -> int:
+        """How many QRs its page has shown. By its story: a webhook may come late, or twice."""
+        steps = self.call("GET", f"/api/sessions/{session_id}/timeline").json()["steps"]
+        return sum(step["times"] for step in steps if step["what"] == "qr_shown")
+
     def create(self) -> Try:
         """A new account, until its QR is there."""
         began = time.monotonic()
