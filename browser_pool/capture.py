@@ -13,7 +13,7 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,16 +64,27 @@ def signature(profile: Profile) -> str:
     return digest.hexdigest()
 
 
-def capture(profile: Profile, group: int | None, staged: Path) -> Captured:
+def go_on(group: int) -> None:
+    """SIGCONT: also for a browser that a pool, killed in the middle of a capture, has left standing."""
+    try:
+        os.killpg(group, signal.SIGCONT)
+    except ProcessLookupError:
+        return
+
+
+def capture(
+    profile: Profile, group: int | None, staged: Path, let_go_on: Callable[[int], None] = go_on
+) -> Captured:
     """Copy the identity into a directory that does not exist yet. Blocking.
 
-    `group` is the browser's process group, None when it has closed. Raises CaptureFailed, and leaves nothing
+    `group` is the browser's process group, None when it has closed; `let_go_on` ends its standing still, at
+    once or when it may run again. Raises CaptureFailed, and leaves nothing
     then: the disk is full, or the browser would not stand still.
     """
     began = time.perf_counter()
     staged.mkdir(mode=0o700, parents=True)
     try:
-        with _standing_still(group):
+        with _standing_still(group, let_go_on):
             began = time.perf_counter()
             taken = [_take(path, staged / path.relative_to(profile.root)) for path in _files(profile)]
             stopped_ms = (time.perf_counter() - began) * 1000
@@ -131,7 +142,7 @@ def _link(source: Path, target: Path) -> None:
 
 
 @contextmanager
-def _standing_still(group: int | None) -> Iterator[None]:
+def _standing_still(group: int | None, let_go_on: Callable[[int], None]) -> Iterator[None]:
     """SIGSTOP to every process of the browser, and wait until the kernel says that they have stopped."""
     if group is None:
         yield
@@ -145,15 +156,7 @@ def _standing_still(group: int | None) -> Iterator[None]:
         _wait_stopped(group)
         yield
     finally:
-        go_on(group)
-
-
-def go_on(group: int) -> None:
-    """SIGCONT: also for a browser that a pool, killed in the middle of a capture, has left standing."""
-    try:
-        os.killpg(group, signal.SIGCONT)
-    except ProcessLookupError:
-        return
+        let_go_on(group)
 
 
 def _wait_stopped(group: int) -> None:

@@ -140,11 +140,14 @@ class Chromium:
         """The browser an earlier pool left, or None when it is gone."""
         if process_started(mark.pid) != mark.started:
             return None
-        go_on(mark.pid)  # a pool that was killed in the middle of a capture has left it standing
         try:
             return cls(mark, None)
         except ProcessLookupError:
             return None
+
+    def go_on(self) -> None:
+        """A pool that was killed in the middle of a capture has left it standing. Only with a valid lease."""
+        go_on(self.mark.pid)
 
     def on_exit(self, tell: Callable[[], None]) -> None:
         """Have `tell` called once when the process is gone."""

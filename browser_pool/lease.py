@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from browser_pool import lease_guard
+from browser_pool.capture import go_on
 from browser_pool.chromium import MARK
 from browser_pool.lease_guard import boot_seconds
 
@@ -89,6 +90,14 @@ class Lease:
         if self.valid:
             self._renewed.set()
 
+    def let_go_on(self, group: int) -> None:
+        """Have a browser go on that stood still to be copied. When the lease has run out meanwhile, as in a
+        machine that stood still itself, it is somebody else's: the guard has it go on if it is renewed."""
+        if self.valid or self._guard is None:
+            go_on(group)
+        else:
+            self._write_line(f"standing {group}")
+
     def check(self) -> None:
         """Say it once when it has run out."""
         if self._said != self.valid:
@@ -100,10 +109,15 @@ class Lease:
         return "free" if self._until is None else f"until {self._until}"
 
     def _tell(self) -> None:
-        if self._guard is not None and self._guard.stdin is not None:
-            with contextlib.suppress(BrokenPipeError):
-                self._guard.stdin.write(f"{self._line()}\n".encode())
-                self._guard.stdin.flush()
+        if self._guard is not None:
+            self._write_line(self._line())
+
+    def _write_line(self, line: str) -> None:
+        assert self._guard is not None
+        assert self._guard.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            self._guard.stdin.write(f"{line}\n".encode())
+            self._guard.stdin.flush()
 
     def _write(self) -> None:
         self._written = self._until

@@ -5,7 +5,8 @@ be stopped or be killed: this process counts by itself, and ends when there is n
 knows the standard library only, so that it is small and cannot be held up.
 
 Arguments: data directory, the mark on a browser's command line, the first line. Lines on its standard input:
-`until SECONDS` since boot, `free` (no lease: run on), `end`.
+`until SECONDS` since boot, `free` (no lease: run on), `standing GROUP` (stopped by the pool: goes on when the
+lease counts), `end`.
 """
 
 from __future__ import annotations
@@ -133,7 +134,10 @@ def main(data_dir: str, mark: str, first: str) -> None:
             line, _, buffer = buffer.partition(b"\n")
             if line == b"end":
                 return
-            until = None if line == b"free" else float(line.split()[1])
+            if line.startswith(b"standing "):
+                stopped.add(int(line.split()[1]))
+            else:
+                until = None if line == b"free" else float(line.split()[1])
         now = boot_seconds()
         woke, looked_at = now - looked_at > WOKE_SECONDS, now
         expired, before = until is not None and now >= until, expired

@@ -89,11 +89,11 @@ async def _compose(config: PoolConfig, driver: Driver, stack: AsyncExitStack) ->
     )
     await golden.open()
     versions = VersionStore(config.data_dir)
-    snapshots = open_snapshots(config, clock, metrics, golden, chromium, stack)
-    snapshotter = snapshots.snapshotter
     lease = Lease.open(config.data_dir)
     keep = config.on_stop is OnStop.KEEP
     stack.callback(lease.close, keep_browsers=keep)
+    snapshots = open_snapshots(config, clock, metrics, lease, golden, chromium, stack)
+    snapshotter = snapshots.snapshotter
     shop = Workshop(
         db=db,
         lease=lease,
@@ -197,7 +197,7 @@ async def _compose(config: PoolConfig, driver: Driver, stack: AsyncExitStack) ->
         every=config.heartbeat_every,
     )
     farewell.push_async_callback(agent.say_goodbye, keeps_browsers=keep)
-    stack.push_async_callback(agent.say_goodbye, keeps_browsers=keep)
+    stack.push_async_callback(agent.say_goodbye, keeps_browsers=keep)  # nothing new may come while they close
     run_beside(stack, agent.run(), "heartbeat")
     about = {
         "node_id": config.node_id,

@@ -129,6 +129,7 @@ class Slot:
             permit.release()
             return None
         chromium.on_exit(permit.release)
+        chromium.go_on()
         slot = cls(settings, driver, profile, chromium)
         try:
             async with asyncio.timeout(settings.launch_timeout.total_seconds()):

@@ -13,6 +13,7 @@ from typing import Any
 from browser_pool.background import run_beside
 from browser_pool.config import PoolConfig
 from browser_pool.golden_keeper import GoldenKeeper
+from browser_pool.lease import Lease
 from browser_pool.metrics import PoolMetrics
 from browser_pool.restorer import Restorer
 from browser_pool.snapshot_store import SnapshotStore
@@ -45,6 +46,7 @@ def open_snapshots(
     config: PoolConfig,
     clock: Clock,
     metrics: PoolMetrics,
+    lease: Lease,
     golden: GoldenKeeper,
     chromium: str,
     stack: AsyncExitStack,
@@ -68,6 +70,7 @@ def open_snapshots(
         store,
         clock,
         metrics,
+        lease,
         data_dir=config.data_dir,
         node_id=config.node_id,
         chromium=chromium,

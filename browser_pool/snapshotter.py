@@ -20,6 +20,7 @@ from ulid import ULID
 from browser_pool.capture import capture, signature
 from browser_pool.errors import CaptureFailed
 from browser_pool.in_thread import in_thread
+from browser_pool.lease import Lease
 from browser_pool.metrics import PoolMetrics
 from browser_pool.saved_session import Saved
 from browser_pool.snapshot_account import SnapshotAccount, SnapshotTimes
@@ -50,6 +51,7 @@ class Snapshotter:
         store: SnapshotStore,
         clock: Clock,
         metrics: PoolMetrics,
+        lease: Lease,
         *,
         data_dir: Path,
         node_id: str,
@@ -61,6 +63,7 @@ class Snapshotter:
         self._store = store
         self._clock = clock
         self._metrics = metrics
+        self._lease = lease
         self._staging = data_dir / STAGING_DIR
         self._node_id = node_id
         self._chromium = chromium
@@ -156,7 +159,7 @@ class Snapshotter:
         await session.settle_storage()
         login_id = await in_thread(profile.login_id)
         seen = await in_thread(partial(signature, profile))
-        taken = await in_thread(partial(capture, profile, session.group, staged))
+        taken = await in_thread(partial(capture, profile, session.group, staged, self._lease.let_go_on))
         about = About(
             session_id=session_id,
             workspace_id=session.spec.workspace_id,

@@ -147,6 +147,7 @@ async def test_a_browser_left_standing_by_a_killed_pool_goes_on(
         os.killpg(chromium.mark.pid, signal.SIGSTOP)
         found = Chromium.find(chromium.mark)
         assert found is not None
+        found.go_on()
         assert await asyncio.wait_for(page.evaluate("1 + 1"), 10) == 2
         found.forget()
     finally:

@@ -1,10 +1,13 @@
 """The node's lease and the process that enforces it, on real processes."""
 
 import asyncio
+import fcntl
 import json
 import os
 import signal
 import subprocess
+import termios
+from array import array
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -41,6 +44,15 @@ def guard_pid(directory: Path) -> int | None:
         return int((directory / "lease-guard.pid").read_text())
     except (FileNotFoundError, ValueError):
         return None
+
+
+def unread(lease: Lease) -> int:
+    """Bytes that the guard has not read yet."""
+    assert lease._guard is not None
+    assert lease._guard.stdin is not None
+    waiting = array("i", [0])
+    fcntl.ioctl(lease._guard.stdin, termios.FIONREAD, waiting)
+    return waiting[0]
 
 
 def is_gone(pid: int) -> bool:
@@ -94,6 +106,26 @@ def test_a_browser_that_somebody_lets_go_on_is_stopped_again(
     eventually(lambda: is_stopped(browser))
     os.kill(browser.pid, signal.SIGCONT)
     eventually(lambda: is_stopped(browser))
+    lease.close(keep_browsers=False)
+
+
+def test_a_browser_that_was_copied_while_the_lease_ran_out_goes_on_when_it_is_renewed(
+    tmp_path: Path, browser: subprocess.Popen[bytes]
+) -> None:
+    lease = Lease.open(tmp_path)
+    lease.renew(boot_seconds(), 60)
+    os.killpg(browser.pid, signal.SIGSTOP)
+    eventually(lambda: is_stopped(browser))
+    lease.let_go_on(browser.pid)
+    eventually(lambda: not is_stopped(browser))
+    os.killpg(browser.pid, signal.SIGSTOP)
+    eventually(lambda: is_stopped(browser))
+    lease.renew(boot_seconds() - 60, 60)
+    lease.let_go_on(browser.pid)
+    eventually(lambda: not unread(lease))
+    assert is_stopped(browser)
+    lease.renew(boot_seconds(), 60)
+    eventually(lambda: not is_stopped(browser))
     lease.close(keep_browsers=False)
 
 

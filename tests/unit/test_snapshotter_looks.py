@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 import pytest
 
 from browser_pool.errors import CaptureFailed
+from browser_pool.lease import Lease
 from browser_pool.metrics import PoolMetrics
 from browser_pool.profile import Profile
 from browser_pool.snapshot_account import SnapshotTimes
@@ -37,7 +38,7 @@ def session(name: str, profile: Any) -> Any:
 def snapshotter(directory: Path, clock: ManualClock) -> Snapshotter:
     store: Any = None
     return Snapshotter(
-        store, clock, PoolMetrics(), data_dir=directory, node_id="n", chromium="1", times=TIMES
+        store, clock, PoolMetrics(), Lease(), data_dir=directory, node_id="n", chromium="1", times=TIMES
     )
 
 
