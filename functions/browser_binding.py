@@ -10,7 +10,7 @@ import base64
 import hashlib
 import hmac
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 
 from storage.registry import Registry
@@ -39,9 +39,10 @@ class BrowserBinding:
         self._on_binding = on_binding
 
     def admits(self, session: Session, cookie: str | None) -> bool:
-        """Whether this browser may use the link; binds it when it has come back and nobody else has."""
+        """Whether the browser with this cookie, which is `ours`, may use the link; binds it when it has come
+        back and nobody else has."""
         if session.link_browser_sha256 is None:
-            if cookie is None or not self.made_here(session, cookie):
+            if cookie is None:
                 return True  # a browser that opens it now, or one that keeps no cookies
             self._on_binding(session)
             session = self._registry.links.bind(session, _hash(cookie))
@@ -54,8 +55,12 @@ class BrowserBinding:
         nonce = secrets.token_urlsafe(_NONCE_BYTES)
         return f"{nonce}.{self._signature(session, nonce)}"
 
-    def made_here(self, session: Session, cookie: str) -> bool:
-        """A cookie of ours, and for this link: no other site of this host can plant one."""
+    def ours(self, session: Session, cookies: Iterable[str]) -> str | None:
+        """The one that we made for this link, of all that the browser sends under our name: another site of
+        this host can set one beside it, but can neither bind the link nor keep its owner out."""
+        return next((cookie for cookie in cookies if self._made_here(session, cookie)), None)
+
+    def _made_here(self, session: Session, cookie: str) -> bool:
         nonce, _, signature = cookie.partition(".")
         expected = self._signature(session, nonce)
         return hmac.compare_digest(expected.encode(), signature.encode("utf-8", "surrogatepass"))

@@ -203,7 +203,7 @@ class _Routes:
     def _find(self, token: str) -> tuple[Session, PageTexts]:
         """The session behind the address, for the browser that it belongs to. Raises PageRefusal."""
         session, texts = self._find_for_anybody(token)
-        if not self._binding.admits(session, request.cookies.get(COOKIE)):
+        if not self._binding.admits(session, self._cookie(session)):
             workspace = self._workspace(session)
             raise PageRefusal(403, "other_browser", texts.other_browser, texts, workspace=workspace)
         return session, texts
@@ -241,10 +241,12 @@ class _Routes:
     def _workspace(self, session: Session) -> str:
         return self._services.workspaces.get(session.workspace_id).name
 
+    def _cookie(self, session: Session) -> str | None:
+        return self._binding.ours(session, request.cookies.getlist(COOKIE))
+
     def _hand_out_cookie(self, response: Response, session: Session, path: str) -> None:
         """A browser that has one already keeps it, or two tabs would take the link from each other."""
-        cookie = request.cookies.get(COOKIE)
-        if cookie is not None and self._binding.made_here(session, cookie):
+        if self._cookie(session) is not None:
             return
         set_page_cookie(
             response,

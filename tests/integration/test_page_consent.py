@@ -1,5 +1,6 @@
 """Whose link it is: one browser, one number, as long as the workspace lets it."""
 
+import hashlib
 from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
@@ -89,6 +90,19 @@ def test_a_cookie_of_another_link_binds_nothing(site: PageSite) -> None:
     browser.set_cookie("linkpool_browser", value, path=site.path(session))
     browser.get(site.path(session) + "/status")
     assert site.services.registry.sessions.get(session.id).link_browser_sha256 is None
+
+
+def test_a_cookie_planted_beside_ours_keeps_nobody_out(site: PageSite) -> None:
+    session = site.create()
+    header = site.client.get(site.path(session)).headers["Set-Cookie"]
+    ours = header.split(";")[0]
+    for cookies in (f"linkpool_browser=planted.first; {ours}", f"{ours}; linkpool_browser=planted.last"):
+        answer = site.app.test_client(use_cookies=False).get(
+            site.path(session), headers={**BROWSER, "Cookie": cookies}
+        )
+        assert (answer.status_code, answer.headers.get("Set-Cookie")) == (200, None)
+    bound = site.services.registry.sessions.get(session.id).link_browser_sha256
+    assert bound == hashlib.sha256(ours.partition("=")[2].encode()).hexdigest()
 
 
 # ── previewers ───────────────────────────────────────────────────────────────

@@ -49,6 +49,19 @@ def test_what_is_wrong_is_a_problem_here_too(system: LambdaSystem) -> None:
     assert (stream.status_code, stream.json()["code"]) == (406, "no_streams_here")
 
 
+def test_a_cookie_that_stands_twice_keeps_nobody_out(system: LambdaSystem) -> None:
+    made = system.call("POST", "/api/sessions", json={"start": False}).json()
+    page = made["link_url"]
+    ours = requests.get(page, headers=BROWSER, timeout=20).headers["Set-Cookie"].split(";")[0]
+    name = ours.partition("=")[0]
+    for cookies in (f"{name}=planted.first; {ours}", f"{ours}; {name}=planted.last; {name}="):
+        answer = requests.get(page, headers={**BROWSER, "Cookie": cookies}, timeout=20)
+        assert (answer.status_code, answer.headers.get("Set-Cookie")) == (200, None)
+    other = requests.get(page, headers={**BROWSER, "Cookie": f"{name}=planted.only"}, timeout=20)
+    assert other.status_code == 403
+    assert system.call("DELETE", f"/api/sessions/{made['id']}").status_code in (200, 202)
+
+
 def test_a_payload_that_no_gateway_sends_gets_an_answer(system: LambdaSystem) -> None:
     assert system.lambdas is not None
     for event in ({}, {"version": "2.0"}, {"version": "1.0", "path": "/"}, [], "text", None):
@@ -56,6 +69,7 @@ def test_a_payload_that_no_gateway_sends_gets_an_answer(system: LambdaSystem) ->
         assert (answer["statusCode"], json.loads(answer["body"])["code"]) == (400, "bad_request")
 
 
+BROWSER = {"Accept": "text/html", "Sec-Fetch-Site": "same-origin"}
 LOG_GROUPS = {
     "ApiLogGroup": "lambda_api",
     "NodesLogGroup": "lambda_nodes",

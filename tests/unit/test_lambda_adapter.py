@@ -43,6 +43,7 @@ def app() -> Flask:
             args=request.args.getlist("a"),
             body=request.get_data().decode("latin-1"),
             cookies=dict(request.cookies),
+            one=request.cookies.getlist("one"),
             address=request.remote_addr,
             secure=request.is_secure,
             itself=url_for("echo"),
@@ -107,6 +108,12 @@ def test_a_request_arrives_as_it_was_sent(handler: Handler) -> None:
     assert said["body"].encode("latin-1").decode() == '{"name": "Zürich"}'
     assert said["cookies"] == {"one": "1", "two": "2"}
     assert (said["address"], said["secure"], said["itself"]) == ("203.0.113.9", True, "/echo")
+
+
+def test_two_cookies_of_one_name_arrive_both_and_in_their_order(handler: Handler) -> None:
+    said = asked(handler, event(cookies=["one=1", "two=2", "one=9", "one=1"]))
+    assert said["one"] == ["1", "9", "1"]
+    assert said["cookies"] == {"one": "1", "two": "2"}
 
 
 def test_a_body_in_base64_is_unpacked_and_its_length_is_its_own(handler: Handler) -> None:
