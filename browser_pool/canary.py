@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from datetime import timedelta
-from typing import Any, NoReturn
+from typing import Any
 
 from ulid import ULID
 
@@ -33,10 +33,10 @@ class Canary:
         self._every = every
         self._last: dict[str, Any] | None = None
 
-    async def run(self) -> NoReturn:
-        """Forever; with `every` 0 it only sleeps."""
-        while True:
-            await asyncio.sleep(self._every.total_seconds() or 1e9)
+    async def run(self) -> None:
+        """Forever; not at all with `every` 0."""
+        while self._every:
+            await asyncio.sleep(self._every.total_seconds())
             if self._shop.starts.is_full or self._shop.starts.waiting:
                 log.info("canary_skipped", extra={"why": "sessions are starting"})
                 continue

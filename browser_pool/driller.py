@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from browser_pool.drill_book import DrillBook
 from browser_pool.in_thread import in_thread
@@ -67,11 +67,11 @@ class Driller:
         self._not_before: datetime | None = None
         self._last: dict[str, Any] | None = None
 
-    async def run(self) -> NoReturn:
-        """Forever; with `every` 0 it only sleeps."""
+    async def run(self) -> None:
+        """Forever; with `every` 0 it only clears up what an earlier pool left."""
         await in_thread(self._clear)
-        while True:
-            await asyncio.sleep(min(LOOK_EVERY, self._every).total_seconds() or 1e9)
+        while self._every:
+            await asyncio.sleep(min(LOOK_EVERY, self._every).total_seconds())
             try:
                 await self.look()
             except Exception:
