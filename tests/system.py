@@ -18,6 +18,7 @@ import requests
 
 from browser_pool.chromium import browsers_of
 from tests.fakes.receiver import Receiver
+from tests.kept_secrets import Kept, logs_below
 from tests.ports import free_port
 from tests.standin.client import StandIn
 from tests.waiting import eventually
@@ -42,7 +43,10 @@ def listens(port: int, host: str = "127.0.0.1") -> bool:
 
 
 class System:
-    """`with System(tmp_path, standin_options) as system`: leaves no process behind, and checks it."""
+    """`with System(tmp_path, standin_options) as system`: leaves no process behind, and checks it.
+
+    At LOG_LEVEL=debug it checks as well, when its processes have ended, that no log holds what it was told.
+    """
 
     def __init__(
         self,
@@ -77,6 +81,9 @@ class System:
             "GOLDEN_PROFILE": "off",
             **environ,
         }
+        self.kept = Kept() if self.environ.get("LOG_LEVEL") == "debug" else None
+        if self.kept is not None:
+            self.kept.environment(self.environ)
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._http = requests.Session()
         self.api_key = ""
@@ -100,6 +107,9 @@ class System:
             for log in sorted(self.directory.glob("*.log")):
                 print(f"--- {log.name}", log.read_text(errors="replace")[-6000:], sep="\n")
         self.close()
+        if kind is None and self.kept is not None:
+            told = self.kept.told(self.logs())
+            assert told == [], "\n".join(told[:20])
 
     # ---- processes
 
@@ -146,6 +156,10 @@ class System:
 
     def log(self, name: str) -> str:
         return (self.directory / f"{name}.log").read_text(errors="replace")
+
+    def logs(self) -> dict[str, str]:
+        """Every file that somebody could read as a log."""
+        return logs_below(self.directory)
 
     def wait_for_node(self) -> None:
         """The functions know a live pool."""
@@ -195,12 +209,18 @@ class System:
         )
         assert done.returncode == 0, done.stderr.decode()
         said = json.loads(done.stdout)
+        if self.kept is not None:
+            self.kept.answer(said)
         return said["workspace_id"], said["api_key"], said["webhook_secret"]
 
     def call(self, method: str, path: str, *, api_key: str | None = None, **more: Any) -> requests.Response:
         """One call of the HTTP API."""
         headers = {"Authorization": f"Bearer {api_key or self.api_key}", **more.pop("headers", {})}
-        return self._http.request(method, f"{self.functions_url}{path}", headers=headers, timeout=30, **more)
+        url = f"{self.functions_url}{path}"
+        answer = self._http.request(method, url, headers=headers, timeout=30, **more)
+        if self.kept is not None and answer.headers.get("Content-Type") == "application/json":
+            self.kept.answer(answer.json())
+        return answer
 
     def create(self, **wanted: Any) -> dict[str, Any]:
         """POST /api/sessions."""
