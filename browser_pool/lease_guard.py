@@ -18,6 +18,7 @@ import select
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 LOOK_EVERY_SECONDS = 0.1
@@ -30,11 +31,11 @@ is read."""
 WOKE_SECONDS = 0.5
 """Between two looks: longer, and it was we who stood still, with the machine or alone."""
 
-URGENT_EVERY_SECONDS = 0.005
+URGENT_EVERY_SECONDS = 0.001
 URGENT_FOR_SECONDS = 2.0
 """After that, or when the lease has just run out. Whoever lets a machine go on does it process by process, so
-that a browser may go on just after we stopped it. With looks 0.1 s apart a page whose socket had been cut
-before connected in between, and met its successor."""
+that a browser may go on just after we stopped it. A page whose socket had been cut before needs 5 ms to
+connect and to meet its successor; so nothing here takes as long without stopping them again."""
 
 
 def boot_seconds() -> float:
@@ -54,11 +55,16 @@ def group_of(pid: str, data_dir: str, mark: str) -> int | None:
     return None
 
 
-def browser_groups(data_dir: str, mark: str) -> set[int]:
-    """Process groups of all of them, whatever is known."""
-    entries = os.listdir("/proc")  # noqa: PTH208 - as little as possible
-    found = (group_of(entry, data_dir, mark) for entry in entries if entry.isdigit())
-    return {group for group in found if group is not None}
+def browser_groups(data_dir: str, mark: str, meanwhile: Callable[[], None] = lambda: None) -> set[int]:
+    """Process groups of all of them, whatever is known. It takes some 10 ms; `meanwhile` is called often."""
+    groups = set()
+    for entry in os.listdir("/proc"):  # noqa: PTH208 - as little as possible
+        if entry.isdigit():
+            group = group_of(entry, data_dir, mark)
+            if group is not None:
+                groups.add(group)
+            meanwhile()
+    return groups
 
 
 class Browsers:
@@ -100,6 +106,20 @@ def tell(groups: set[int], number: signal.Signals) -> None:
             os.killpg(group, number)
 
 
+class Hold:
+    """Browsers that must not run: `again` stops whoever goes on, as often as it is worth."""
+
+    def __init__(self, groups: set[int]) -> None:
+        self._groups = groups
+        self._at = 0.0
+
+    def again(self) -> None:
+        now = boot_seconds()
+        if now - self._at >= URGENT_EVERY_SECONDS:
+            tell(self._groups, signal.SIGSTOP)
+            self._at = now
+
+
 def take_place(data_dir: str) -> None:
     """Be the only guard here: the one that an earlier pool left behind ends."""
     path = Path(data_dir) / "lease-guard.pid"
@@ -128,6 +148,10 @@ def main(data_dir: str, mark: str, first: str) -> None:
     stopped = browser_groups(data_dir, mark)  # perhaps, by the guard before
     known, known_at = Browsers(data_dir, mark), 0.0
     looked_at = searched_at = urgent_until = 0.0
+    # not select: one that is stopped and goes on sleeps on for what was left, up to a whole pause, in which
+    # the pages ran; poll keeps its deadline, and so does time.sleep
+    lines = select.poll()
+    lines.register(0, select.POLLIN)
     expired = False
     while True:
         while b"\n" in buffer:
@@ -142,11 +166,12 @@ def main(data_dir: str, mark: str, first: str) -> None:
         woke, looked_at = now - looked_at > WOKE_SECONDS, now
         expired, before = until is not None and now >= until, expired
         if expired:
-            tell(stopped | known.groups, signal.SIGSTOP)  # before anything that takes time
+            hold = Hold(stopped | known.groups)
+            hold.again()  # before anything that takes time
             if woke or not before:
                 urgent_until = now + URGENT_FOR_SECONDS
             if woke or not before or now - searched_at >= LOOK_EVERY_SECONDS:
-                groups, searched_at = browser_groups(data_dir, mark), now
+                groups, searched_at = browser_groups(data_dir, mark, hold.again), now
                 tell(groups, signal.SIGSTOP)
                 stopped |= groups | known.groups
                 if orphan and not groups:
@@ -163,7 +188,7 @@ def main(data_dir: str, mark: str, first: str) -> None:
         if orphan:
             time.sleep(pause)
             continue
-        if select.select([0], [], [], None if until is None else pause)[0]:
+        if lines.poll(None if until is None else pause * 1000):
             read = os.read(0, 4096)
             orphan = not read
             buffer += read

@@ -31,7 +31,7 @@ def stage(seaweed: S3Server) -> Iterator[Stage]:
         )
 
 
-@pytest.mark.parametrize("name", ["hang", "postgres"])
+@pytest.mark.parametrize("name", ["freeze", "hang"])
 def test_three_nodes_break_and_no_account_is_lost_or_run_twice(
     name: str, stage: Stage, tmp_path: Path
 ) -> None:
