@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from playwright.async_api import TimeoutError as PlaywrightTimeout
 
 from browser_pool.capture import STOPPED_WITHIN_SECONDS, capture, go_on, signature
 from browser_pool.chromium import Chromium
@@ -38,6 +39,7 @@ const get = (store, key) => new Promise((done, fail) => {
   asked.onsuccess = () => done(asked.result); asked.onerror = () => fail(asked.error);
 });
 window.written = 0;
+window.aborted = [];
 window.start = async () => {
   const db = await opened;
   const key = await crypto.subtle.generateKey({name: 'HMAC', hash: 'SHA-256'}, false, ['sign']);
@@ -47,13 +49,13 @@ window.start = async () => {
     t.objectStore('a').put(key, 'key'); t.oncomplete = done;
   });
   for (let n = 1; ; n++) {
-    await new Promise((done, fail) => {
+    await new Promise(done => {
       const t = db.transaction(['a', 'b'], 'readwrite');
       t.objectStore('a').put(n, 'n'); t.objectStore('b').put(n, 'n');
       t.objectStore('b').put(noise(), 'noise' + n % 50);
-      t.oncomplete = done; t.onerror = () => fail(t.error);
+      t.oncomplete = () => { window.written = n; done(); };
+      t.onabort = () => { window.aborted.push(String(t.error)); done(); };
     });
-    window.written = n;
   }
 };
 window.read = async () => {
@@ -108,6 +110,15 @@ async def browsers(tmp_path: Path) -> AsyncIterator[Browsers]:
         yield Browsers(driver, executable, confinement, (await read_user_agent(executable)).text)
 
 
+async def _has_written(page: Any, *, more_than: int) -> None:
+    """Asked by a timer: Playwright's own way waits for a frame, and a page without a screen may draw none."""
+    try:
+        await page.wait_for_function(f"window.written > {more_than}", polling=20)
+    except PlaywrightTimeout as error:
+        state = await page.evaluate("[window.written, window.aborted, document.visibilityState]")
+        raise AssertionError(f"nothing more was written than {more_than}: {state}") from error
+
+
 @pytest.mark.browser
 async def test_every_copy_taken_under_heavy_writing_is_whole(
     tmp_path: Path, origin: str, browsers: Browsers
@@ -119,7 +130,7 @@ async def test_every_copy_taken_under_heavy_writing_is_whole(
     try:
         for number in range(COPIES):
             before = await page.evaluate("window.written")
-            await page.wait_for_function(f"window.written > {before}")
+            await _has_written(page, more_than=before)
             copy = Profile(tmp_path, f"copy{number}")
             taken = await asyncio.to_thread(capture, profile, chromium.mark.pid, copy.root)
             stopped.append(taken.stopped_ms)

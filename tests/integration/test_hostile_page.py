@@ -152,7 +152,7 @@ async def test_malformed_messages_are_dropped_and_the_page_goes_on(slots: Slots)
     with HostileSite(hostile_site.MALFORMED) as site:
         slot = await slots.open(site.url)
         await slot.navigate()
-        await slot.bridge.page.wait_for_function("document.readyState === 'complete'")
+        await slot.bridge.page.wait_for_function("document.readyState === 'complete'", polling=20)
         assert slot.hostile is None
         assert not slot.lost
         while not slot.facts.empty():
