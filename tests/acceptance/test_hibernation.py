@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,8 @@ from tests.waiting import eventually
 
 pytestmark = pytest.mark.browser
 PHONE = "+6281300000001"
+ACCOUNTS = int(os.environ.get("ACCOUNTS", "60"))
+"""ACCOUNTS=200 take 90 s on a machine of its own; they were linked when this was built and since."""
 
 
 @pytest.fixture(scope="module")
@@ -136,9 +139,9 @@ def test_no_browser_starts_beyond_the_memory_budget(tmp_path: Path) -> None:
         system.until(second, lambda one: one["qr"] is not None)
 
 
-@pytest.mark.timeout(600)  # 90 s on a machine of its own
-def test_ten_slots_serve_two_hundred_linked_accounts(tmp_path: Path) -> None:
-    count = 200
+@pytest.mark.timeout(600)
+def test_ten_slots_serve_many_linked_accounts(tmp_path: Path) -> None:
+    count = ACCOUNTS
     with System(tmp_path, MAX_SLOTS="10", WARM_SLOTS="2") as system:
         numbers = [f"+62813100{index:05}" for index in range(count)]
 
