@@ -18,7 +18,7 @@ pytestmark = pytest.mark.browser
 def test_three_nodes_are_replaced_twice_under_traffic_and_nobody_notices(
     postgres: PostgresServer, tmp_path: Path
 ) -> None:
-    plan = Plan(linked=3, backends=1, warm_slots=0)
+    plan = Plan(linked=3, backends=1, link_every=5.0, warm_slots=0)
     outcome = roll(plan, tmp_path, postgres.make(), print)
     assert outcome.problems == []
     assert [one.how for one in outcome.steps] == ["same machine"] * 3 + ["other machine"] * 3
