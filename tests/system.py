@@ -235,7 +235,7 @@ class System:
         return body
 
     def until(
-        self, session_id: str, reached: str | Callable[[dict[str, Any]], bool], within: float = 30.0
+        self, session_id: str, reached: str | Callable[[dict[str, Any]], bool], within: float = 60.0
     ) -> dict[str, Any]:
         """The session once it has this status, or once this is true of it."""
         last: dict[str, Any] = {}
@@ -261,7 +261,7 @@ class System:
         ]
         return "\n".join(lines[-40:])
 
-    def link(self, phone_number: str, within: float = 30.0, **wanted: Any) -> dict[str, Any]:
+    def link(self, phone_number: str, within: float = 60.0, **wanted: Any) -> dict[str, Any]:
         """A session linked to this number, the short way: the QR's text goes to the scripted phone.
 
         It may be asleep again when this returns, on a machine that is full.
@@ -271,7 +271,7 @@ class System:
         done = ("connected", "hibernated")
         return self.until(session["id"], lambda one: one["status"] in done, within)
 
-    def scan(self, session_id: str, phone_number: str, within: float = 30.0) -> None:
+    def scan(self, session_id: str, phone_number: str, within: float = 60.0) -> None:
         """Scan the QR that is on display."""
         shown = self.until(session_id, lambda session: session["qr"] is not None, within)
         self.standin.scan(shown["qr"]["text"], phone_number)

@@ -9,7 +9,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def eventually(fact: Callable[[], T], what: str = "it is so", within: float = 20.0) -> T:
+def eventually(fact: Callable[[], T], what: str = "it is so", within: float = 40.0) -> T:
     """The first truthy answer; AssertionError naming `what` when there is none in time."""
     deadline = time.monotonic() + within
     while not (answer := fact()):

@@ -18,9 +18,9 @@ from typing import Any, Self
 import requests
 
 ROOT = Path(__file__).parents[2]
-START_WITHIN = 20.0  # seconds; the medium weight is generated before the first line
-STOP_WITHIN = 10.0
-CALL_WITHIN = 10.0
+START_WITHIN = 40.0  # seconds; the medium weight is generated before the first line
+STOP_WITHIN = 20.0
+CALL_WITHIN = 30.0
 
 
 class PhoneRefused(Exception):
