@@ -17,7 +17,7 @@ from functions.limits import Limits
 from functions.links import Links
 from functions.metrics import Metrics, open_metrics
 from functions.ops_login import OpsLogin
-from functions.stream_places import places_path
+from functions.stream_places import limits_path
 from storage.audit import AuditLog
 from storage.clock import Clock
 from storage.database import Database
@@ -102,9 +102,7 @@ def _limit_state(config: FunctionsConfig, database: Database) -> LimitState | No
         case LimitsKept.FILE:
             from functions.limit_table import LimitTable
 
-            places = places_path(config.database_url)
-            beside = places.with_name(places.name.replace("-streams", "-limits"))
-            return LimitTable(config.limits_file or beside)
+            return LimitTable(config.limits_file or limits_path(config.database_url))
         case LimitsKept.REGISTRY:
             return RegistryLimits(LimitRows(database))
         case LimitsKept.OFF:

@@ -27,14 +27,23 @@ STREAMS_PER_PROCESS = 4
 
 def places_path(database_url: str) -> Path:
     """Beside the registry's file; of a registry on a server, among this machine's own temporary files."""
+    return _beside(database_url, "streams")
+
+
+def limits_path(database_url: str) -> Path:
+    """The same for the table of rate limits."""
+    return _beside(database_url, "limits")
+
+
+def _beside(database_url: str, what: str) -> Path:
     if not is_postgres(database_url):
         registry = sqlite_path(database_url)
-        return registry.with_name(f"{registry.name}-streams")
+        return registry.with_name(f"{registry.name}-{what}")
     directory = Path(tempfile.gettempdir()) / f"linkpool-{os.getuid()}"
     directory.mkdir(mode=0o700, exist_ok=True)
     if directory.is_symlink() or directory.stat().st_uid != os.getuid():
         raise ConfigError([f"{directory} belongs to somebody else; remove it, or set TMPDIR"])
-    return directory / f"{hashlib.sha256(database_url.encode()).hexdigest()[:16]}-streams"
+    return directory / f"{hashlib.sha256(database_url.encode()).hexdigest()[:16]}-{what}"
 
 
 class WorkspaceFull(LinkpoolError):

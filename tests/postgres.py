@@ -20,6 +20,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
+from functions.stream_places import limits_path, places_path
 from storage.database import open_database
 from tests.waiting import eventually
 
@@ -53,6 +54,7 @@ class PostgresServer:
         self._numbers = itertools.count(1)
         self._bin = _INSTALL / "pginstall" / "bin"
         self._process: subprocess.Popen[bytes] | None = None
+        self.made: list[str] = []
 
     def url(self, database: str) -> str:
         return f"postgresql://postgres@/{database}?host={self.directory}"
@@ -108,10 +110,12 @@ class PostgresServer:
         name = f"test_{next(self._numbers)}"
         template = "template0" if empty else _TEMPLATE
         self._administer("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY", name, template)
-        return self.url(name)
+        self.made.append(self.url(name))
+        return self.made[-1]
 
     def drop(self, url: str) -> None:
         self._administer("DROP DATABASE {} WITH (FORCE)", _name(url))
+        forget(url)
 
     def _administer(self, statement: str, *names: str) -> None:
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
@@ -145,6 +149,12 @@ class PostgresServer:
         return {"PATH": os.environ["PATH"], "LC_ALL": "C", "HOME": str(self.directory)}
 
 
+def forget(url: str) -> None:
+    """What functions on this machine keep of a registry elsewhere; an operator's is there again and again."""
+    for path in (places_path(url), limits_path(url)):
+        path.unlink(missing_ok=True)
+
+
 def _name(url: str) -> str:
     return psycopg.conninfo.conninfo_to_dict(url)["dbname"]
 
@@ -159,4 +169,6 @@ def running(settings: Mapping[str, str] | None = None) -> Iterator[PostgresServe
         yield server
     finally:
         server.stop()
+        for url in server.made:
+            forget(url)
         shutil.rmtree(directory)
