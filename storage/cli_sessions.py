@@ -1,4 +1,4 @@
-"""`sessions show ID`: the whole story of one session, for an operator at night.
+"""`python -m storage.cli sessions`: links between workspaces and accounts; `show` tells one's whole story.
 
 Rule: numbers are masked; refs, codes and tokens are not in the registry's history in the first place.
 """
@@ -10,6 +10,8 @@ from typing import Any
 import click
 
 from storage.ages import age_text
+from storage.cli_diagnosis import fetch_diagnosis
+from storage.cli_nodes import move_session
 from storage.cli_output import as_json, print_fields, print_json, print_rows
 from storage.cli_registry import open_registry
 from storage.clock import SystemClock, from_wire, to_wire
@@ -20,7 +22,41 @@ from storage.sessions import Session
 from storage.timeline import Story, story_of
 
 
-@click.command("show")
+@click.group()
+def sessions() -> None:
+    """Links between workspaces and accounts."""
+
+
+@sessions.command("list")
+@click.option("--workspace", "workspace_id", help="Only this workspace's.")
+@click.option("--limit", default=50, type=click.IntRange(1, 1000), show_default=True)
+@as_json
+def list_sessions(workspace_id: str | None, limit: int, as_json: bool) -> None:
+    """The newest sessions, with masked numbers."""
+    with open_registry() as database:
+        clock = SystemClock()
+        registry = Registry(database, clock, Deliveries(database, clock))
+        found = registry.sessions.recent(workspace_id=workspace_id, limit=limit)
+    print_rows(
+        [
+            {
+                "id": one.id,
+                "workspace_id": one.workspace_id,
+                "status": one.status.value,
+                "reason_code": one.reason_code,
+                "wanted": one.wanted.value,
+                "node_id": one.node_id,
+                "generation": one.generation,
+                "phone_number": mask_phone(one.phone_number),
+                "last_activity_at": to_wire(one.last_activity_at),
+            }
+            for one in found
+        ],
+        as_json,
+    )
+
+
+@sessions.command("show")
 @click.argument("session_id", metavar="SESSION")
 @as_json
 def show_session(session_id: str, as_json: bool) -> None:
@@ -99,3 +135,7 @@ def _rows(story: Story) -> list[dict[str, Any]]:
 
 def _seconds(milliseconds: int) -> str:
     return f"{milliseconds} ms" if abs(milliseconds) < 10_000 else f"{milliseconds / 1000:.0f} s"
+
+
+sessions.add_command(fetch_diagnosis)
+sessions.add_command(move_session)
