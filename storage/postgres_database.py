@@ -1,48 +1,27 @@
-"""The door to PostgreSQL: a pool of connections, named queries, transactions with row locks, migrations.
+"""The registry in PostgreSQL: named queries, transactions with row locks, migrations, whole tables.
 
-Rule: nothing stays on a connection between transactions, neither settings nor prepared statements, so that
-pgbouncer may hand every transaction to another server process. Parameters are bound on our side for the same
-reason, and because a parameter that is null has no type on the server's.
-
-Transactions are READ COMMITTED with locks taken first. SERIALIZABLE would have every walk retried by its
-caller; a walk that holds its workspace's row repeats nothing and waits only for its own workspace.
+Rule: transactions are READ COMMITTED with locks taken first. SERIALIZABLE would have every walk retried by
+its caller; a walk that holds its workspace's row repeats nothing and waits only for its own workspace.
 """
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import psycopg
 from psycopg import sql
-from psycopg.pq import TransactionStatus
-from psycopg.rows import dict_row
-from psycopg.types.numeric import FloatLoader
 
 from storage import audit_deed
 from storage.clock import SystemClock, to_wire
-from storage.connections import Connections, NoConnection
 from storage.errors import RegistryError, RegistryUnavailable
+from storage.postgres_connections import WAIT_SECONDS, Connection, PostgresConnections
+from storage.postgres_errors import postgres_errors
 from storage.postgres_sql import migration_to_postgres, query_to_postgres
 from storage.queries import MIGRATIONS, POSTGRES_QUERIES
-
-log = logging.getLogger(__name__)
-
-CONNECT_TIMEOUT_SECONDS = 3
-WAIT_SECONDS = 2.0
-"""For a connection: a server that restarts is back by then, and nobody has seen an error. Longer would keep
-the threads of a process, and its probes, waiting for one that is not."""
-
-_BEGIN = (
-    "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '10s';"
-    " SET LOCAL idle_in_transaction_session_timeout = '30s'"
-)
-"""In one message. A lock that is not to be had in ten seconds belongs to somebody who hangs; a process that
-is stopped in the middle of a transaction loses it, and its locks, after thirty."""
 
 _MIGRATIONS_TABLE = """
 CREATE TABLE IF NOT EXISTS linkpool_migrations (name TEXT PRIMARY KEY, applied_at TEXT NOT NULL)
@@ -53,59 +32,14 @@ SEEN_FOR_SECONDS = 0.02
 
 _QUERIES = {name: query_to_postgres(statement) for name, statement in POSTGRES_QUERIES.items()}
 
-Connection = psycopg.Connection[dict[str, Any]]
-
 
 class PostgresDatabase:
     """A registry on a server."""
 
     def __init__(self, url: str, *, connections: int, wait_seconds: float = WAIT_SECONDS) -> None:
-        self._url = url
         self._local = threading.local()
         self._seen: tuple[float, str] = (float("-inf"), "")
-        self._connections = Connections(
-            self._connect,
-            is_usable=lambda one: one.info.transaction_status is TransactionStatus.IDLE,
-            failures=(psycopg.OperationalError,),
-            most=connections,
-            wait_seconds=wait_seconds,
-        )
-
-    # ── connections ──────────────────────────────────────────────────────────
-
-    def _connect(self) -> Connection:
-        connection = psycopg.connect(
-            self._url,
-            autocommit=True,
-            prepare_threshold=None,
-            row_factory=dict_row,
-            cursor_factory=psycopg.ClientCursor,
-            client_encoding="utf8",
-            connect_timeout=CONNECT_TIMEOUT_SECONDS,
-            keepalives_idle=10,
-            tcp_user_timeout=10_000,
-        )
-        connection.adapters.register_loader("numeric", FloatLoader)  # averages
-        return connection
-
-    @contextmanager
-    def _borrow(self) -> Iterator[Connection]:
-        with _typed():
-            connection = self._connections.take()
-        try:
-            yield connection
-        finally:
-            self._connections.give(connection)
-
-    @contextmanager
-    def _statements(self) -> Iterator[Connection]:
-        """The transaction's connection, or one for a statement of its own."""
-        connection: Connection | None = getattr(self._local, "connection", None)
-        if connection is not None:
-            yield connection
-        else:
-            with self._borrow() as connection:
-                yield connection
+        self._connections = PostgresConnections(url, most=connections, wait_seconds=wait_seconds)
 
     # ── queries ──────────────────────────────────────────────────────────────
 
@@ -123,7 +57,7 @@ class PostgresDatabase:
         connection: Connection | None = getattr(self._local, "connection", None)
         if connection is None:
             raise RegistryError(f"query {query} writes outside of a transaction")
-        with _typed():
+        with postgres_errors():
             return connection.execute(_QUERIES[query], _plain(parameters)).rowcount
 
     def _read(self, query: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
@@ -136,9 +70,19 @@ class PostgresDatabase:
             return self._fetch(_QUERIES[query], _plain(parameters))
 
     def _fetch(self, statement: str | sql.Composed, parameters: dict[str, Any]) -> list[dict[str, Any]]:
-        with self._statements() as connection, _typed():
+        with self._statements() as connection, postgres_errors():
             cursor = connection.execute(statement, parameters)
             return [] if cursor.description is None else cursor.fetchall()
+
+    @contextmanager
+    def _statements(self) -> Iterator[Connection]:
+        """The transaction's connection, or one for a statement of its own."""
+        connection: Connection | None = getattr(self._local, "connection", None)
+        if connection is not None:
+            yield connection
+        else:
+            with self._connections.borrow() as connection:
+                yield connection
 
     # ── transactions ─────────────────────────────────────────────────────────
 
@@ -148,12 +92,12 @@ class PostgresDatabase:
         if getattr(self._local, "connection", None) is not None:
             yield
             return
-        with self._begun() as connection:
+        with self._connections.begun() as connection:
             self._local.connection = connection
             try:
                 yield
                 audit_deed.write_before_commit()
-                with _typed():
+                with postgres_errors():
                     connection.execute("COMMIT")
                 audit_deed.committed()
             except BaseException:
@@ -163,26 +107,12 @@ class PostgresDatabase:
             finally:
                 self._local.connection = None
 
-    @contextmanager
-    def _begun(self) -> Iterator[Connection]:
-        with ExitStack() as stack:
-            try:
-                connection = stack.enter_context(self._borrow())
-                with _typed():
-                    connection.execute(_BEGIN)
-            except RegistryUnavailable:
-                self._connections.forget_idle()  # nothing was done yet, so another connection may do it
-                connection = stack.enter_context(self._borrow())
-                with _typed():
-                    connection.execute(_BEGIN)
-            yield connection
-
     def hold(self, name: str) -> None:
         """Until the transaction ends nobody else holds this name. One lock in 2^64: a clash only waits."""
         connection: Connection | None = getattr(self._local, "connection", None)
         if connection is None:
             raise RegistryError(f"{name} is held outside of a transaction")
-        with _typed():
+        with postgres_errors():
             connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [name])
 
     # ── the rest ─────────────────────────────────────────────────────────────
@@ -214,7 +144,7 @@ class PostgresDatabase:
         with self.transaction():
             self.hold("linkpool migrations")
             connection: Connection = self._local.connection
-            with _typed():
+            with postgres_errors():
                 connection.execute(_MIGRATIONS_TABLE)
                 applied = {row["name"] for row in connection.execute("SELECT name FROM linkpool_migrations")}
                 for path in MIGRATIONS:
@@ -261,7 +191,11 @@ class PostgresDatabase:
             sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, columns))
         )
         try:
-            with self._statements() as connection, _typed(), connection.cursor().copy(statement) as copy:
+            with (
+                self._statements() as connection,
+                postgres_errors(),
+                connection.cursor().copy(statement) as copy,
+            ):
                 for row in rows:
                     copy.write_row(row)
         except psycopg.Error as error:
@@ -299,26 +233,3 @@ def _plain(parameters: dict[str, Any]) -> dict[str, Any]:
         name: int(value) if isinstance(value, bool) else str(value) if isinstance(value, str) else value
         for name, value in parameters.items()
     }
-
-
-@contextmanager
-def _typed() -> Iterator[None]:
-    """Errors that say something of the server rather than of the statement, as ours. Nothing of the address
-    is shown: it may hold a password."""
-    try:
-        yield
-    except NoConnection as error:
-        raise RegistryUnavailable(
-            "the registry's server gives no connection; try again in a moment"
-        ) from error
-    except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected) as error:
-        raise RegistryError(
-            "another process has held a lock of the registry for too long; try again"
-        ) from error
-    except (
-        psycopg.OperationalError,
-        psycopg.InterfaceError,
-        psycopg.errors.IdleInTransactionSessionTimeout,
-    ) as error:
-        log.warning("registry_lost", extra={"error": type(error).__name__, "sqlstate": error.sqlstate})
-        raise RegistryUnavailable("the registry's server is away; try again in a moment") from error

@@ -28,7 +28,7 @@ DOORS = {
     "click": r"storage/cli(_\w+)?\.py",
     "cryptography": r"storage/(derived_key|key_wrap|sealed_number|sealing)\.py",
     "zstandard": r"storage/sealing\.py",
-    "psycopg": r"storage/postgres_database\.py",
+    "psycopg": r"storage/postgres_(connections|database|errors)\.py",
     "apig_wsgi": r"functions/lambda_adapter\.py",
     "boto3": r"storage/(object_s3|kms_key_wrap)\.py|functions/deliverer_wake\.py",
     "botocore": r"storage/(object_s3|s3_errors|kms_key_wrap)\.py|functions/deliverer_wake\.py",
