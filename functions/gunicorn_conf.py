@@ -10,7 +10,7 @@ from typing import Any
 
 from gunicorn import glogging  # type: ignore[import-untyped]
 
-from functions import gunicorn_worker
+from functions import gunicorn_worker, request_reader
 from functions.metrics import DIRECTORY, share_between_processes
 from storage import logs
 
@@ -30,7 +30,7 @@ class JsonLogger(glogging.Logger):  # type: ignore[misc]
 
 def pre_request(worker: Any, req: Any) -> None:
     """Give a client this long between two pieces of an answer, so that none can hold a thread."""
-    req.unreader.sock.settimeout(gunicorn_worker.READ_TIMEOUT_SECONDS)
+    req.unreader.sock.settimeout(request_reader.READ_TIMEOUT_SECONDS)
 
 
 def post_worker_init(worker: Any) -> None:
@@ -48,7 +48,7 @@ def child_exit(server: Any, worker: Any) -> None:
 
 
 share_between_processes(os.environ)  # before any worker is forked, and before prometheus_client is imported
-gunicorn_worker.READ_TIMEOUT_SECONDS = float(os.environ.get("FUNCTIONS_READ_TIMEOUT_SECONDS") or 10)
+request_reader.READ_TIMEOUT_SECONDS = float(os.environ.get("FUNCTIONS_READ_TIMEOUT_SECONDS") or 10)
 gunicorn_worker.WAIT_LIMIT_SECONDS = float(os.environ.get("FUNCTIONS_WAIT_LIMIT_SECONDS") or 1)
 
 bind = f"{os.environ.get('FUNCTIONS_HOST') or '127.0.0.1'}:{os.environ.get('FUNCTIONS_PORT') or 8000}"

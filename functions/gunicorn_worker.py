@@ -1,4 +1,4 @@
-"""gunicorn's threads, and in front of them one loop that reads requests whole, with a deadline.
+"""gunicorn's threads, and in front of them the loop that lets requests in, one by one, once they are whole.
 
 Rule: a thread is given to a request that has arrived, and to no other. However slowly clients send, or close,
 they hold a few bytes of memory and nobody up. When requests wait for a thread too long, further ones are
@@ -27,25 +27,22 @@ from gunicorn.workers.gthread import TConn, ThreadWorker  # type: ignore[import-
 
 from functions.goodbyes import LINGER_SECONDS, Goodbyes
 from functions.raw_answers import BUSY_PAGE, answer_bytes, problem_bytes
-from functions.request_shape import Arrived, RequestShape, is_urgent
+from functions.request_reader import IncomingRequest, RequestReader
+from functions.request_shape import is_urgent
 from storage.errors import ConfigError
 
 log = logging.getLogger(__name__)
 
-READ_TIMEOUT_SECONDS = 10.0
 WAIT_LIMIT_SECONDS = 1.0
-"""Both are set by `functions.gunicorn_conf`."""
+"""Set by `functions.gunicorn_conf`."""
 
 _AGAIN_AFTER_SECONDS = 1.0
 _URGENT_FACTOR = 5
 """Probes and reports of nodes are refused when others have been for long: a lost heartbeat costs more."""
-_MOST_BUFFERED = 32 * 1024 * 1024
-"""Bytes of requests on their way, in one worker; above it the oldest is let go."""
 _SEND_BUFFER = 256 * 1024
 """An answer goes into the kernel at once, so that a slow reader holds no thread either."""
 _ACCEPT_AT_ONCE = 16
 _SOON = "Retry-After: 1"
-_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 _REFUSALS = (
     (errors.LimitRequestLine, 414, "uri_too_long", "the address is too long"),
@@ -61,12 +58,10 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._reading: dict[TConn, _Reading] = {}
-        """In the order of their deadlines, because all get the same time."""
         self._goodbyes = Goodbyes(self._watch, self._forget)
+        self._reader = RequestReader(self._watch, self._unwatch, self._forget, self._goodbyes, self._dispatch)
         self._waiting: deque[float] = deque()
         """Since when requests have been waiting for a thread, oldest first."""
-        self._buffered = 0
 
     def load_wsgi(self) -> None:
         """A wrong environment is told in its own words, without a traceback; gunicorn then stops."""
@@ -97,7 +92,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
                 client.setblocking(True)
                 self.enqueue_req(conn)
             else:
-                self._read(conn, _Reading())
+                self._reader.read(conn)
 
     def on_client_socket_readable(self, conn: TConn, client: Any) -> None:
         if self.cfg.is_ssl:
@@ -105,12 +100,11 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
             return
         self.poller.unregister(client)
         self.keepalived_conns.remove(conn)
-        self._read(conn, _Reading())
+        self._reader.read(conn)
 
     def _let_one_go(self) -> bool:
         """Make room: who has been sending for longest, else who has been idle for longest."""
-        if self._reading:
-            self._drop(next(iter(self._reading)))
+        if self._reader.drop_oldest():
             return True
         if self.keepalived_conns:
             conn = self.keepalived_conns.popleft()
@@ -118,63 +112,12 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
             return True
         return False
 
-    # ── reading requests ─────────────────────────────────────────────────────
+    # ── letting requests in ──────────────────────────────────────────────────
 
-    def _read(self, conn: TConn, reading: _Reading) -> None:
-        """Begin to read a request; often all of it is here already."""
-        self._reading[conn] = reading
-        self._buffered += len(reading.data)
-        self._watch(conn, partial(self._on_bytes, conn))
-        if reading.data:
-            self._judge(conn, reading)
-        else:
-            self._on_bytes(conn, conn.sock)
-
-    def _on_bytes(self, conn: TConn, client: Any) -> None:
-        reading = self._reading[conn]
-        try:
-            data = client.recv(64 * 1024)
-        except (BlockingIOError, InterruptedError):
-            return
-        except OSError:
-            self._drop(conn)
-            return
-        if not data:
-            if reading.data:
-                self._dispatch(conn, reading)  # it may end here; the parser says what is missing
-            else:
-                self._drop(conn)
-            return
-        reading.data += data
-        self._buffered += len(data)
-        self._judge(conn, reading)
-        while self._buffered > _MOST_BUFFERED and self._reading:
-            self._drop(next(iter(self._reading)))
-
-    def _judge(self, conn: TConn, reading: _Reading) -> None:
-        match reading.shape.look(reading.data):
-            case Arrived.WHOLE:
-                self._dispatch(conn, reading)
-            case Arrived.AWAITED:
-                with contextlib.suppress(OSError):
-                    conn.sock.send(_CONTINUE)
-            case Arrived.PART:
-                pass
-            case Arrived.UNREAD:
-                conn.unread = True
-                self._dispatch(conn, reading)
-            case Arrived.HEAD_TOO_LARGE:
-                self._turn_away(conn, 431, "headers_too_large", "header fields are too large or too many")
-            case Arrived.BODY_TOO_LARGE:
-                self._turn_away(conn, 413, "body_too_large", "the body is larger than 256 kB")
-            case Arrived.MALFORMED:
-                self._turn_away(conn, 400, "bad_request", "the chunks of the body are malformed")
-
-    def _dispatch(self, conn: TConn, reading: _Reading) -> None:
+    def _dispatch(self, conn: TConn, request: IncomingRequest) -> None:
         """Give a request to a thread, or refuse it here and now."""
-        self._stop_reading(conn)
-        if self._waits_longer_than(WAIT_LIMIT_SECONDS * (_URGENT_FACTOR if is_urgent(reading.data) else 1)):
-            self._refuse(conn, reading)
+        if self._waits_longer_than(WAIT_LIMIT_SECONDS * (_URGENT_FACTOR if is_urgent(request.data) else 1)):
+            self._refuse(conn, request)
             return
         try:
             conn.init()
@@ -182,7 +125,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
             self._forget(conn)
             return
         conn.data_ready = True
-        conn.parser.unreader.unread(bytes(reading.data))
+        conn.parser.unreader.unread(bytes(request.data))
         self.enqueue_req(conn)
 
     def _waits_longer_than(self, seconds: float) -> bool:
@@ -191,9 +134,9 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
         except IndexError:
             return False
 
-    def _refuse(self, conn: TConn, reading: _Reading) -> None:
-        goes_on = self.alive and reading.shape.is_exactly(reading.data)
-        if reading.shape.wants_page(reading.data):
+    def _refuse(self, conn: TConn, request: IncomingRequest) -> None:
+        goes_on = self.alive and request.shape.is_exactly(request.data)
+        if request.shape.wants_page(request.data):
             answer = answer_bytes(503, "text/html", BUSY_PAGE, _SOON, closes=not goes_on)
         else:
             detail = "more is asked than can be answered now; try again"
@@ -207,25 +150,6 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
             self._keep_alive(conn)
         else:
             self._goodbyes.say(conn)
-
-    def _stop_reading(self, conn: TConn) -> None:
-        reading = self._reading.pop(conn)
-        self._buffered -= len(reading.data)
-        self._unregister(conn)
-
-    def _drop(self, conn: TConn) -> None:
-        """Let a client go whose request never came."""
-        if self._reading[conn].data:
-            self._turn_away(conn, 408, "request_timeout", "the request did not arrive in time; send it again")
-            return
-        self._stop_reading(conn)
-        self._forget(conn)
-
-    def _turn_away(self, conn: TConn, status: int, code: str, detail: str) -> None:
-        self._stop_reading(conn)
-        with contextlib.suppress(OSError):
-            conn.sock.send(problem_bytes(status, code, detail))
-        self._goodbyes.say(conn)
 
     # ── answering them ───────────────────────────────────────────────────────
 
@@ -265,7 +189,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
         further = conn.parser.unreader.take_buffered()
         conn.sock.setblocking(False)
         if further:
-            self._read(conn, _Reading(further))
+            self._reader.read(conn, further)
         else:
             self._keep_alive(conn)
 
@@ -282,11 +206,11 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
         self.poller.register(conn.sock, selectors.EVENT_READ, handler)
 
     def _forget(self, conn: TConn) -> None:
-        self._unregister(conn)
+        self._unwatch(conn)
         self.nr_conns -= 1
         conn.close()
 
-    def _unregister(self, conn: TConn) -> None:
+    def _unwatch(self, conn: TConn) -> None:
         with contextlib.suppress(KeyError, ValueError, OSError):
             self.poller.unregister(conn.sock)
 
@@ -294,17 +218,12 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
         """Called by gunicorn once in a while: let go of whom the time is up for."""
         super().murder_pending()
         now = time.monotonic()
-        for conn, reading in list(self._reading.items()):
-            if reading.deadline > now:
-                break
-            self._drop(conn)
+        self._reader.end_overdue(now)
         self._goodbyes.end_overdue(now)
 
     def _cap_keepalive(self, deadline: float) -> None:
         super()._cap_keepalive(deadline)
-        for reading in self._reading.values():
-            if not reading.data:
-                reading.deadline = min(reading.deadline, deadline)
+        self._reader.cap_silent(deadline)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """What never became a request of the application, as problem+json. No line of it is logged: it may
@@ -318,12 +237,3 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
         with contextlib.suppress(OSError):
             client.settimeout(1)
             client.sendall(problem_bytes(status, code, detail))
-
-
-class _Reading:
-    """A request on its way."""
-
-    def __init__(self, data: bytes = b"") -> None:
-        self.data = bytearray(data)
-        self.shape = RequestShape()
-        self.deadline = time.monotonic() + READ_TIMEOUT_SECONDS
