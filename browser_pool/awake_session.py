@@ -11,7 +11,7 @@ from collections.abc import Callable
 from browser_pool.browser_run import BrowserRun
 from browser_pool.errors import BrowserGone, CaptureFailed
 from browser_pool.lease import Lease
-from browser_pool.link_tracker import LinkTracker
+from browser_pool.link_state import LinkState
 from browser_pool.profile import Profile
 from browser_pool.saved_session import event_data
 from browser_pool.session_ledger import SessionLedger
@@ -27,14 +27,14 @@ class AwakeSession:
     def __init__(
         self,
         profile: Profile,
-        tracker: LinkTracker,
+        link: LinkState,
         ledger: SessionLedger,
         run: BrowserRun,
         lease: Lease,
         stopping: Callable[[], bool],
     ) -> None:
         self.profile = profile
-        self._tracker = tracker
+        self._link = link
         self._ledger = ledger
         self._run = run
         self._lease = lease
@@ -46,7 +46,7 @@ class AwakeSession:
 
     @property
     def phone_number(self) -> str | None:
-        return self._tracker.phone_number
+        return self._link.phone_number
 
     @property
     def web_version(self) -> str | None:
@@ -62,7 +62,7 @@ class AwakeSession:
         """Its login is whole: connected now, so nothing has wiped it."""
         slot = self._run.slot
         alive = slot is not None and not slot.lost and not self._stopping()
-        whole = self._tracker.has_login and self._tracker.status is SessionStatus.CONNECTED
+        whole = self._link.has_login and self._link.status is SessionStatus.CONNECTED
         return alive and whole and self._lease.valid
 
     async def settle_storage(self) -> None:
@@ -76,4 +76,4 @@ class AwakeSession:
 
     def on_snapshot(self, snapshot: Snapshot) -> None:
         """Tell the functions."""
-        self._ledger.write(self._tracker.report(EventType.SNAPSHOT_SAVED, **event_data(snapshot)))
+        self._ledger.write(self._link.report(EventType.SNAPSHOT_SAVED, **event_data(snapshot)))

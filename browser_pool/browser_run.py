@@ -54,8 +54,9 @@ class BrowserRun:
         self._shop = shop
         self._profile = profile
         self._tracker = tracker
+        self._link = tracker.link
         self._ledger = ledger
-        self.page = PageCalls(shop.clock, tracker, ledger, self.living_slot)
+        self.page = PageCalls(shop.clock, tracker.link, ledger, self.living_slot)
         self._page_spoke = False
         self.failed_before: ReasonCode | None = None
         """Why the browser before this one could not go on; told with the next start."""
@@ -71,7 +72,7 @@ class BrowserRun:
         if self.slot is None:
             return False
         log.info("browser_attached", extra={"session_id": self._id, "pid": mark.pid})
-        if not self._tracker.is_linked:
+        if not self._link.is_linked:
             self._tracker.start_waiting_for_scan()
         return True
 
@@ -93,9 +94,9 @@ class BrowserRun:
                     self._ledger.timer.mark("load")
                     # from here to the QR the page waits for its server: half a second of nothing
                     permit.end_turn()
-                    if not self._tracker.is_linked:
+                    if not self._link.is_linked:
                         await self._first_qr(slot)
-                    if self._tracker.shows_qr:
+                    if self._link.shows_qr:
                         await self._shop.web_versions.capture(slot.load)
                         await self._shop.golden.saw(slot)
 
@@ -123,12 +124,12 @@ class BrowserRun:
             pause = min(LONGEST_RETRY_SECONDS, pause * 2)
 
     async def _first_qr(self, slot: Slot) -> None:
-        if not self._tracker.shows_qr and slot is self.slot:
+        if not self._link.shows_qr and slot is self.slot:
             self.say_starting(Phase.WAITING_FOR_QR)
         limit = self._shop.first_qr_timeout.total_seconds()
         try:
             async with asyncio.timeout(limit):
-                await self.follow(lambda: self._tracker.shows_qr or self._tracker.is_linked)
+                await self.follow(lambda: self._link.shows_qr or self._link.is_linked)
         except TimeoutError as error:
             raise QrTimedOut(f"WhatsApp Web showed no QR within {limit:g} s") from error
 
@@ -162,7 +163,7 @@ class BrowserRun:
     def living_slot(self) -> Slot:
         """Raises NotRunning while there is none."""
         if self.slot is None:
-            raise NotRunning(f"session {self._id} has no browser yet; it is {self._tracker.status}")
+            raise NotRunning(f"session {self._id} has no browser yet; it is {self._link.status}")
         return self.slot
 
     def _seconds_to_deadline(self) -> float | None:
@@ -261,16 +262,16 @@ class BrowserRun:
 
     def say_starting(self, phase: Phase) -> None:
         """Honest progress, once for each phase."""
-        if self._ledger.phase is phase and self._tracker.status is SessionStatus.STARTING:
+        if self._ledger.phase is phase and self._link.status is SessionStatus.STARTING:
             return
-        if self._tracker.is_linked:
-            self._ledger.write(self._tracker.report(EventType.SESSION_PROGRESSED, phase=phase))
+        if self._link.is_linked:
+            self._ledger.write(self._link.report(EventType.SESSION_PROGRESSED, phase=phase))
             return
         reason, self.failed_before = self.failed_before, None
         why = {} if reason is None else {"failed_before": reason}
-        self._ledger.write(self._tracker.report(EventType.SESSION_STARTING, phase=phase, **why))
+        self._ledger.write(self._link.report(EventType.SESSION_STARTING, phase=phase, **why))
 
     def _on_place(self, place: Place) -> None:
-        if self._tracker.status in (SessionStatus.CREATED, SessionStatus.QUEUED):
+        if self._link.status in (SessionStatus.CREATED, SessionStatus.QUEUED):
             waits = {"position": place.position, "estimated_wait_ms": place.estimated_wait_ms}
-            self._ledger.write(self._tracker.report(EventType.SESSION_QUEUED, **waits))
+            self._ledger.write(self._link.report(EventType.SESSION_QUEUED, **waits))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 
 from browser_pool.errors import LoginLost, NothingToRestore
-from browser_pool.link_tracker import LinkTracker
+from browser_pool.link_state import LinkState
 from browser_pool.profile import Profile
 from browser_pool.session_ledger import SessionLedger
 from browser_pool.workshop import Workshop
@@ -29,22 +29,22 @@ RESTORE_TRIES = 2
 class LoginKeeper:
     """Of one session; asked by its runner."""
 
-    def __init__(self, shop: Workshop, profile: Profile, tracker: LinkTracker, ledger: SessionLedger) -> None:
+    def __init__(self, shop: Workshop, profile: Profile, link: LinkState, ledger: SessionLedger) -> None:
         self._restorer = shop.restorer
         self._store = shop.snapshots
         self._snapshotter = shop.snapshotter
         self._profile = profile
-        self._tracker = tracker
+        self._link = link
         self._ledger = ledger
         self._tried: set[str] = set()
         self._damaged = False
         self._told_lost = False
         self._restored: Snapshot | None = None
-        tracker.restorable = shop.restorer is not None
+        link.restorable = shop.restorer is not None
 
     async def provide(self) -> None:
         """Have a profile to start a linked session on. Raises StoreAway, NothingToRestore, LoginLost."""
-        if not self._tracker.has_login:
+        if not self._link.has_login:
             return
         exists = self._profile.exists
         if exists and not self._damaged:
@@ -57,7 +57,7 @@ class LoginKeeper:
         if not exists and not self._told_lost:
             self._told_lost = True
             lost = {"reason_code": ReasonCode.NODE_LOST}
-            self._ledger.write(self._tracker.report(EventType.SESSION_DISCONNECTED, **lost))
+            self._ledger.write(self._link.report(EventType.SESSION_DISCONNECTED, **lost))
         try:
             expected = self._ledger.spec.snapshot_id is not None
             self._restored = await self._restorer.restore(
@@ -65,20 +65,20 @@ class LoginKeeper:
             )
         except (NothingToRestore, LoginLost):
             # nothing better is to be had: what the page says of the profile we have is the truth then
-            self._tracker.restorable = False
+            self._link.restorable = False
             if not exists:
                 raise
         else:
             saved = self._restored.about
-            self._tracker.phone_number = self._tracker.phone_number or saved.phone_number
+            self._link.phone_number = self._link.phone_number or saved.phone_number
         self._damaged = False
 
     def try_another(self) -> bool:
         """The page came up without the login: is there something else to try?"""
-        if self._restorer is None or not self._tracker.restorable:
+        if self._restorer is None or not self._link.restorable:
             return False
         self._damaged = len(self._tried) < RESTORE_TRIES
-        self._tracker.restorable = self._damaged
+        self._link.restorable = self._damaged
         extra = {"session_id": self._profile.session_id, "snapshots_tried": len(self._tried)}
         log.warning("login_missing", extra=extra)
         return True
@@ -87,10 +87,10 @@ class LoginKeeper:
         """The session is connected: whatever lies in the profile is good."""
         restored, self._restored = self._restored, None
         self._tried.clear()
-        self._tracker.restorable = self._restorer is not None
+        self._link.restorable = self._restorer is not None
         if restored is not None:
             data = {"snapshot_id": restored.id}
-            self._ledger.write(self._tracker.report(EventType.SESSION_RESTORED, **data))
+            self._ledger.write(self._link.report(EventType.SESSION_RESTORED, **data))
 
     async def destroy_snapshots(self) -> None:
         """The device was removed: copies of its login are worth nothing, and are somebody's data."""
@@ -105,4 +105,4 @@ class LoginKeeper:
             log.warning("snapshots_not_destroyed", extra=extra)
             return
         self._store.forget(self._profile.session_id)
-        self._ledger.write(self._tracker.report(EventType.SNAPSHOTS_DESTROYED))
+        self._ledger.write(self._link.report(EventType.SNAPSHOTS_DESTROYED))

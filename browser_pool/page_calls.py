@@ -11,28 +11,30 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from browser_pool.errors import PageBroken
-from browser_pool.link_tracker import LinkTracker
+from browser_pool.link_state import LinkState
 from browser_pool.session_ledger import Ledger
 from browser_pool.slot import Slot
-from storage.clock import Clock
+from storage.clock import Clock, to_wire
+from storage.events import EventType
 
 log = logging.getLogger(__name__)
 
 NEW_REF_DEADLINE = timedelta(seconds=5)
 """A refresh that brought no new QR by then did not work; the page is loaded anew instead."""
 PAIRING_CODE_LENGTH = 8
+PAIRING_CODE_LIFE = timedelta(minutes=3)
 
 
 class PageCalls:
     """Of one browser run; `slot` raises NotRunning while there is no browser."""
 
-    def __init__(self, clock: Clock, tracker: LinkTracker, ledger: Ledger, slot: Callable[[], Slot]) -> None:
+    def __init__(self, clock: Clock, link: LinkState, ledger: Ledger, slot: Callable[[], Slot]) -> None:
         self.pairing_for: str | None = None
         """Ask for a code for this number as soon as the page can give one."""
         self.new_ref_due: float | None = None
         """When a QR that was asked for must have come (monotonic)."""
         self._clock = clock
-        self._tracker = tracker
+        self._link = link
         self._ledger = ledger
         self._slot = slot
 
@@ -47,7 +49,7 @@ class PageCalls:
         if self.new_ref_due is None or self._clock.monotonic() < self.new_ref_due:
             return False
         self.new_ref_due = None
-        return self._tracker.waits_for_scan
+        return self._link.waits_for_scan
 
     async def ref_came(self) -> None:
         """A QR is on display: from now on the page can give codes, too."""
@@ -61,7 +63,13 @@ class PageCalls:
         letters = code.replace("-", "") if isinstance(code, str) else ""
         if len(letters) != PAIRING_CODE_LENGTH:
             raise PageBroken("requestPairingCode: the page gave no code of 8 characters")
-        self._ledger.write(self._tracker.pairing_code(f"{letters[:4]}-{letters[4:]}", phone_number))
+        report = self._link.report(
+            EventType.PAIRING_CODE_GENERATED,
+            code=f"{letters[:4]}-{letters[4:]}",
+            phone_number=phone_number,
+            expires_at=to_wire(self._clock.now() + PAIRING_CODE_LIFE),
+        )
+        self._ledger.write(report)
 
     async def try_pairing(self, phone_number: str) -> None:
         """The same, when nobody waits for the answer: the session goes on with its QR."""

@@ -41,13 +41,14 @@ class SessionCalls:
         """When somebody last wanted something of this session (monotonic)."""
         self._clock = clock
         self._tracker = tracker
+        self._link = tracker.link
         self._ledger = ledger
         self._run = run
         self._over = over
 
     @property
     def _is(self) -> str:
-        return f"it is {self._tracker.status}"
+        return f"it is {self._link.status}"
 
     def use(self) -> None:
         """Somebody wants it: it is not idle."""
@@ -56,10 +57,10 @@ class SessionCalls:
     async def refresh(self) -> None:
         """Put a new QR on display. Raises NotRunning, PageBroken, BrowserGone."""
         self._must_wait_for_scan()
-        before = self._tracker.last_ref
+        before = self._link.last_ref
         self._tracker.ref_was_asked_for()
         await self._run.page.refresh_ref()
-        await self._within(NEW_REF_DEADLINE * 3, lambda: self._tracker.last_ref not in (before, None))
+        await self._within(NEW_REF_DEADLINE * 3, lambda: self._link.last_ref not in (before, None))
 
     async def request_pairing_code(self, phone_number: str) -> None:
         """Get an 8-character code for a number (E.164). Raises NotRunning, PageBroken, BrowserGone."""
@@ -69,9 +70,9 @@ class SessionCalls:
     async def log_out(self) -> None:
         """Remove the device from the account and end. Raises NotRunning, PageBroken, BrowserGone."""
         slot = self._run.living_slot()
-        if not self._tracker.is_linked:
+        if not self._link.is_linked:
             raise NotRunning(f"session {self._ledger.name} is not linked; {self._is}")
-        self._tracker.logout_reason = ReasonCode.REQUESTED
+        self._link.logout_reason = ReasonCode.REQUESTED
         try:
             await slot.call("logOut")
         except BrowserGone:
@@ -82,7 +83,7 @@ class SessionCalls:
 
     async def _logs_out_after_all(self) -> bool:
         try:
-            await self._within(LOGOUT_ANSWER_LOST, lambda: self._tracker.status is SessionStatus.LOGGED_OUT)
+            await self._within(LOGOUT_ANSWER_LOST, lambda: self._link.status is SessionStatus.LOGGED_OUT)
         except BrowserGone:
             return False
         return True
@@ -90,24 +91,24 @@ class SessionCalls:
     async def until_connected(self) -> None:
         """Return when the account can be used. Raises BrowserGone after a while, or when it ended."""
         self.use()
-        await self._within(CONNECT_DEADLINE, lambda: self._is_usable() or self._tracker.status in ENDED)
-        if self._tracker.status is not SessionStatus.CONNECTED:
+        await self._within(CONNECT_DEADLINE, lambda: self._is_usable() or self._link.status in ENDED)
+        if self._link.status is not SessionStatus.CONNECTED:
             raise NotRunning(f"session {self._ledger.name} did not come back; {self._is}")
 
     def _is_usable(self) -> bool:
         """Connected, and not only by the word of a pool that was here before."""
         slot = self._run.slot
-        return self._tracker.status is SessionStatus.CONNECTED and slot is not None and not slot.lost
+        return self._link.status is SessionStatus.CONNECTED and slot is not None and not slot.lost
 
     async def chats(self) -> ChatList:
         """The chat list as the page has it. Raises NotRunning, PageBroken, BrowserGone."""
         self.use()
-        if self._tracker.status is not SessionStatus.CONNECTED:
+        if self._link.status is not SessionStatus.CONNECTED:
             raise NotRunning(f"session {self._ledger.name} is not connected; {self._is}")
         return parse_chats(await self._run.living_slot().call("chats"))
 
     def _must_wait_for_scan(self) -> None:
-        if not self._tracker.waits_for_scan:
+        if not self._link.waits_for_scan:
             raise NotRunning(f"session {self._ledger.name} is not waiting for a scan; {self._is}")
 
     async def _within(self, limit: timedelta, reached: Callable[[], bool]) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from browser_pool.journal import BrowserMark, JournalEntry
-from browser_pool.link_tracker import LinkTracker
+from browser_pool.link_state import LinkState
 from browser_pool.outcome import Report
 from browser_pool.pool_db import transaction
 from browser_pool.profile import Profile
@@ -60,7 +60,7 @@ class SessionLedger:
     def __init__(
         self,
         shop: Workshop,
-        tracker: LinkTracker,
+        link: LinkState,
         profile: Profile,
         spec: SessionSpec,
         mark: BrowserMark | None,
@@ -71,7 +71,7 @@ class SessionLedger:
         self.phase: Phase | None = None
         self.timer = StartTimer(shop.clock)
         self._shop = shop
-        self._tracker = tracker
+        self._link = link
         self._changed = asyncio.Event()
         self._let_go = False
         self.heard: Callable[[Report], None] = lambda _: None
@@ -126,13 +126,13 @@ class SessionLedger:
 
     def entry(self) -> JournalEntry:
         """What the next pool process has to know."""
-        asleep = self._tracker.status is SessionStatus.HIBERNATED and self.mark is None
+        asleep = self._link.status is SessionStatus.HIBERNATED and self.mark is None
         return JournalEntry(
             spec=self.spec,
-            status=self._tracker.status,
-            phone_number=self._tracker.phone_number,
+            status=self._link.status,
+            phone_number=self._link.phone_number,
             profile=self._profile.name,
-            ref=self._tracker.last_ref,
+            ref=self._link.last_ref,
             browser=self.mark,
             hibernated_at=self._shop.clock.now() if asleep else None,
         )

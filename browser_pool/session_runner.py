@@ -46,7 +46,8 @@ class SessionRunner:
         self._profile = profile
         self._warmth = warmth
         self._tracker = _new_tracker(shop, entry) if warmth is None else warmth.tracker
-        self._ledger = SessionLedger(shop, self._tracker, profile, entry.spec, entry.browser)
+        self._link = self._tracker.link
+        self._ledger = SessionLedger(shop, self._link, profile, entry.spec, entry.browser)
         self._policy = RestartPolicy(shop.clock)
         self._run = BrowserRun(shop, profile, self._tracker, self._ledger)
         self._run.page.pairing_for = entry.spec.phone_number
@@ -54,10 +55,10 @@ class SessionRunner:
         self.calls = SessionCalls(shop.clock, self._tracker, self._ledger, self._run, self._is_over)
         """What may be asked of its page."""
         self.awake = AwakeSession(
-            profile, self._tracker, self._ledger, self._run, shop.lease, lambda: self.stopping
+            profile, self._link, self._ledger, self._run, shop.lease, lambda: self.stopping
         )
         """As the snapshotter sees it."""
-        self._logins = LoginKeeper(shop, profile, self._tracker, self._ledger)
+        self._logins = LoginKeeper(shop, profile, self._link, self._ledger)
         self._ledger.heard = self._on_event
 
     @property
@@ -66,7 +67,7 @@ class SessionRunner:
 
     @property
     def status(self) -> SessionStatus:
-        return self._tracker.status
+        return self._link.status
 
     @property
     def phase(self) -> Phase | None:
@@ -114,7 +115,7 @@ class SessionRunner:
             self._run.say_starting(Phase.WAITING_FOR_QR)
             return
         shown = {"ref": warmth.ref, "expires_at": to_wire(warmth.expires_at)}
-        self._ledger.write(self._tracker.report(EventType.QR_CODE_GENERATED, **shown))
+        self._ledger.write(self._link.report(EventType.QR_CODE_GENERATED, **shown))
 
     def adopt(self, spec: SessionSpec) -> None:
         """The same run under a newer generation, or with a wish that needs no restart."""
@@ -181,7 +182,7 @@ class SessionRunner:
         extra = {"session_id": self.spec.id, "reason_code": error.reason.value, "why": str(error)[:300]}
         log.warning("slot_failed", extra=extra)
         self._shop.metrics.browser_failed(error.reason)
-        pause = self._policy.pause_before_next(error, linked=self._tracker.is_linked)
+        pause = self._policy.pause_before_next(error, linked=self._link.is_linked)
         if isinstance(error, LoginLost) and self._logins.try_another():
             pause = 0.0
         slot = self._run.slot
@@ -194,7 +195,7 @@ class SessionRunner:
         self._run.failed_before = error.reason
         if pause is None:
             reason = {"reason_code": error.reason, "message": str(error)[:300]}
-            self._ledger.write(self._tracker.report(EventType.SESSION_FAILED, **reason))
+            self._ledger.write(self._link.report(EventType.SESSION_FAILED, **reason))
             self._run.ended = True
         else:
             await asyncio.sleep(pause)
@@ -205,7 +206,7 @@ class SessionRunner:
             session_id=self.spec.id,
             reason_code=error.reason.value,
             why=str(error),
-            linked=self._tracker.is_linked or self._tracker.has_login,
+            linked=self._link.is_linked or self._link.has_login,
             chromium=shop.slots.user_agent.version,
             phases={
                 "status": self.status.value,
@@ -225,10 +226,10 @@ class SessionRunner:
         await self._run.kill()
         self._ledger.let_go()
         self._shop.journal.forget(self.spec.id)
-        if not self._tracker.login_may_be_good:
+        if not self._link.login_may_be_good:
             await in_thread(self._profile.erase)
             self._shop.journal.unuse(self.spec.id)  # the functions ask for no erasure of what is gone
-        if self._tracker.is_revoked:
+        if self._link.is_revoked:
             await self._logins.destroy_snapshots()
 
     # ---- ended from outside
@@ -238,7 +239,7 @@ class SessionRunner:
         await self._close_browser()
         if self.status is SessionStatus.CONNECTED:
             why = {"reason_code": reason}
-            self._ledger.write(self._tracker.report(EventType.SESSION_DISCONNECTED, **why))
+            self._ledger.write(self._link.report(EventType.SESSION_DISCONNECTED, **why))
         else:
             self._ledger.remember()
         self._ledger.let_go()
@@ -249,7 +250,7 @@ class SessionRunner:
         if self.status is not SessionStatus.CONNECTED:
             raise NotRunning(f"session {self.spec.id} cannot hibernate; it is {self.status}")
         await self._close_browser()
-        self._ledger.write(self._tracker.report(EventType.SESSION_HIBERNATED))
+        self._ledger.write(self._link.report(EventType.SESSION_HIBERNATED))
         self._ledger.let_go()
         return self._ledger.entry()
 

@@ -131,7 +131,7 @@ class WarmSlot:
     def is_ready(self) -> bool:
         """It can be adopted, with a live QR or one that has to be asked for."""
         slot = self._run.slot
-        shown = self._tracker.status is SessionStatus.QR_SCANNING
+        shown = self._tracker.link.status is SessionStatus.QR_SCANNING
         return slot is not None and not slot.lost and shown and self.failed is None
 
     @property
@@ -153,7 +153,7 @@ class WarmSlot:
                 await self._run.open(proxy=None)
             elif not await self._run.attach(mark):
                 raise BrowserGone("the browser that an earlier pool left is gone")
-            await self._run.follow(lambda: self._tracker.is_linked)
+            await self._run.follow(lambda: self._tracker.link.is_linked)
             self.failed = SlotError("somebody scanned a QR that had not been given out")
         except SlotError as error:
             self.failed = error

@@ -61,7 +61,7 @@ def test_a_scan_is_told_step_by_step() -> None:
     assert driven.sees(ME) == [E.SESSION_AUTHENTICATED]
     assert driven.sees(SocketState("CONNECTED")) == [Act.SETTLE, E.SESSION_READY]
     assert driven.sees(Synced(), ME) == []
-    assert driven.tracker.status is SessionStatus.CONNECTED
+    assert driven.tracker.link.status is SessionStatus.CONNECTED
 
 
 def test_a_link_that_dies_before_its_login_is_on_disk_was_never_connected() -> None:
@@ -69,7 +69,7 @@ def test_a_link_that_dies_before_its_login_is_on_disk_was_never_connected() -> N
     driven.sees(SocketState("UNPAIRED"), RefShown("a,b"), SocketState("PAIRING"), ME)
     outcomes = iter(driven.tracker.on_fact(SocketState("CONNECTED")))
     assert next(outcomes) is Act.SETTLE
-    assert driven.tracker.status is SessionStatus.AUTHENTICATED
+    assert driven.tracker.link.status is SessionStatus.AUTHENTICATED
     assert shorts(driven.tracker.browser_lost(ReasonCode.BROWSER_CRASH)) == [E.SESSION_STARTING]
     assert driven.sees(SocketState("CONNECTED"), ME)[-2:] == [Act.SETTLE, E.SESSION_READY]
 
@@ -91,9 +91,9 @@ def test_a_late_number_follows_a_session_that_is_connected_without_it() -> None:
     assert driven.sees(SocketState("CONNECTED")) == [E.SESSION_AUTHENTICATED, E.SESSION_PROGRESSED]
     assert driven.after(17) == []
     assert driven.after(1) == [Act.SETTLE, E.SESSION_READY]
-    assert driven.tracker.phone_number is None
+    assert driven.tracker.link.phone_number is None
     assert driven.sees(ME) == [E.PHONE_RESOLVED]
-    assert driven.tracker.phone_number == "+6281234567890"
+    assert driven.tracker.link.phone_number == "+6281234567890"
     assert driven.sees(ME) == []
 
 
@@ -139,13 +139,13 @@ def test_a_stale_qr_is_refreshed() -> None:
 def test_a_qr_in_a_linked_session_means_that_the_device_was_removed() -> None:
     driven = Driven(SessionStatus.RECONNECTING, linked=True)
     assert driven.sees(SocketState("UNPAIRED"), RefShown("a,b")) == [E.SESSION_LOGGED_OUT, Act.END]
-    assert driven.tracker.login_may_be_good, "a QR alone may mean a damaged profile"
+    assert driven.tracker.link.login_may_be_good, "a QR alone may mean a damaged profile"
 
 
 def test_a_logout_by_the_phone_ends_the_session() -> None:
     driven = connected()
     assert driven.sees(LoggedOut("logout")) == [E.SESSION_LOGGED_OUT, Act.END]
-    assert not driven.tracker.login_may_be_good
+    assert not driven.tracker.link.login_may_be_good
 
 
 def test_unpaired_without_a_qr_is_doubted_for_a_while() -> None:
@@ -234,13 +234,13 @@ def test_a_passkey_that_was_refused_gives_a_new_qr() -> None:
     driven = Driven()
     driven.sees(SocketState("UNPAIRED"), RefShown("a,b"), PasskeyDemanded())
     assert driven.sees(RefShown("c,d")) == [E.QR_CODE_GENERATED]
-    assert driven.tracker.status is SessionStatus.QR_SCANNING
+    assert driven.tracker.link.status is SessionStatus.QR_SCANNING
 
 
 def test_a_browser_that_dies_half_way_through_linking_starts_over() -> None:
     driven = Driven()
     driven.sees(SocketState("UNPAIRED"), RefShown("a,b"), SocketState("OPENING"), ME)
-    assert driven.tracker.status is SessionStatus.AUTHENTICATED
+    assert driven.tracker.link.status is SessionStatus.AUTHENTICATED
     lost = shorts(driven.tracker.browser_lost(ReasonCode.BROWSER_CRASH))
     assert lost == [E.SESSION_STARTING]
     assert driven.sees(SocketState("UNPAIRED"), RefShown("c,d")) == [E.QR_CODE_GENERATED]
@@ -254,9 +254,9 @@ def test_a_browser_that_dies_while_connected_reconnects_without_a_second_ready()
 
 def test_a_pool_that_attaches_again_does_not_report_the_same_qr_twice() -> None:
     driven = Driven(SessionStatus.QR_SCANNING)
-    driven.tracker.last_ref = "a,b"
+    driven.tracker.link.last_ref = "a,b"
     assert driven.sees(SocketState("UNPAIRED"), RefShown("a,b")) == []
-    assert driven.tracker.shows_qr
+    assert driven.tracker.link.shows_qr
     assert driven.after(300) == [E.SESSION_EXPIRED, Act.END]
 
 

@@ -9,8 +9,10 @@ from typing import Any, NoReturn
 import pytest
 
 from browser_pool.errors import LoginLost
+from browser_pool.link_state import LinkState
 from browser_pool.login_keeper import LoginKeeper
 from browser_pool.profile import Profile
+from storage.models import SessionStatus
 
 
 class OneDamaged:
@@ -25,12 +27,10 @@ async def test_a_lost_disk_with_one_snapshot_that_is_damaged_is_the_end_and_not_
     tmp_path: Path,
 ) -> None:
     shop: Any = SimpleNamespace(restorer=OneDamaged(), snapshots=None, snapshotter=None)
-    tracker: Any = SimpleNamespace(
-        has_login=True, restorable=True, report=lambda type_, **data: (type_, data)
-    )
+    link = LinkState(status=SessionStatus.CONNECTED, linked=True, phone_number=None, last_ref=None)
     spec = SimpleNamespace(snapshot_id="the only one", generation=1)
     ledger: Any = SimpleNamespace(spec=spec, write=lambda report: None)
-    logins = LoginKeeper(shop, Profile(tmp_path, "lost"), tracker, ledger)
+    logins = LoginKeeper(shop, Profile(tmp_path, "lost"), link, ledger)
     with pytest.raises(LoginLost):
         await logins.provide()
     assert not logins.try_another(), "there is no other: the session fails, and LinkpoolRestoreFailed is told"

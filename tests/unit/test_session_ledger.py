@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,12 +10,11 @@ from typing import Any
 import pytest
 
 from browser_pool.journal import BrowserMark, Journal
-from browser_pool.link_tracker import LinkTracker
+from browser_pool.link_state import LinkState
 from browser_pool.metrics import PoolMetrics
 from browser_pool.outbox import Outbox
 from browser_pool.pool_db import open_pool_db
 from browser_pool.profile import Profile
-from browser_pool.ref_clock import RefClock, RefLives
 from browser_pool.session_ledger import SessionLedger
 from storage.clock import ManualClock
 from storage.events import EventType
@@ -42,22 +40,17 @@ def shop(tmp_path: Path) -> Iterator[Any]:
 
 
 def ledger(shop: Any, mark: BrowserMark | None) -> SessionLedger:
-    tracker = LinkTracker(
-        shop.clock,
-        status=SessionStatus.CONNECTED,
-        linked=True,
-        phone_number="+6281234567890",
-        last_ref=None,
-        qr_timeout=timedelta(minutes=5),
-        link_timeout=timedelta(minutes=1),
-        refs=RefClock(RefLives()),
-    )
-    return SessionLedger(shop, tracker, Profile(shop.data_dir, SPEC.id), SPEC, mark)
+    return SessionLedger(shop, link(), Profile(shop.data_dir, SPEC.id), SPEC, mark)
+
+
+def link() -> LinkState:
+    number = "+6281234567890"
+    return LinkState(status=SessionStatus.CONNECTED, linked=True, phone_number=number, last_ref=None)
 
 
 def saved(of: SessionLedger) -> None:
     """A snapshot is told of that was under way."""
-    of.write(of._tracker.report(EventType.SNAPSHOT_SAVED, snapshot_id="n1", new_bytes=1, size_bytes=1))
+    of.write(link().report(EventType.SNAPSHOT_SAVED, snapshot_id="n1", new_bytes=1, size_bytes=1))
 
 
 def types(shop: Any) -> list[EventType]:
