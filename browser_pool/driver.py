@@ -150,7 +150,7 @@ def _swept(scratch: Path) -> Path | None:
             # another pool that was started here by mistake finds the lock taken; ours must not suffer
             if old == mine or not Path("/proc", old.name).exists():
                 shutil.rmtree(old, ignore_errors=True)
-        mine.mkdir(mode=0o700)
+        mine.mkdir(mode=0o700, exist_ok=True)  # a driver that is just dying may have made it anew
     except OSError:
         return None  # the service says what is wrong with the data directory
     return mine

@@ -17,6 +17,7 @@ from browser_pool.in_thread import in_thread
 from browser_pool.journal import JournalEntry
 from browser_pool.pool_db import transaction
 from browser_pool.profile import WARM_PREFIX, Profile, finish_erasing, profiles_on_disk
+from browser_pool.profiles_aside import ProfilesAside
 from browser_pool.session_runner import SessionRunner
 from browser_pool.warm_keeper import WarmKeeper
 from browser_pool.workshop import Workshop
@@ -171,6 +172,7 @@ class Pool:
                 log.warning("orphan_browser_killed", extra={"profile": name, "pid": pid})
                 kill_group(pid)
         finish_erasing(data_dir)
+        ProfilesAside(data_dir).erase_old(self._shop.clock.now())
         held = {entry.profile for entry in entries}
         for name in profiles_on_disk(data_dir):
             if name.startswith(WARM_PREFIX) and name not in held:

@@ -20,12 +20,9 @@ from pathlib import Path
 from ulid import ULID
 
 from browser_pool.errors import ProfileBusy
+from browser_pool.profiles_aside import ProfilesAside
 
 PROFILES_DIR = "profiles"
-ASIDE_DIR = "profiles-aside"
-"""Profiles that came up without their login and were replaced by a snapshot: kept for the operator."""
-ASIDE_KEPT = 2
-"""Of each session; an older one helps nobody."""
 LEAVING_SUFFIX = ".erasing"
 WARM_PREFIX = "warm-"
 """Profiles of slots that belong to nobody yet; what a session id never starts with."""
@@ -208,21 +205,15 @@ class Profile:
     def put_aside(self) -> None:
         """Let there be no profile, and destroy none."""
         if self.root.exists():
-            aside = self._parent.parent / ASIDE_DIR
-            aside.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self.root.rename(aside / f"{self.session_id}-{ULID()}")
-            for old in self._aside()[:-ASIDE_KEPT]:
-                shutil.rmtree(old)
+            self._aside.put(self.root, self.session_id)
 
     def erase_aside(self) -> None:
         """Destroy what was put aside of this session."""
-        for old in self._aside():
-            shutil.rmtree(old, ignore_errors=True)
+        self._aside.erase(self.session_id)
 
-    def _aside(self) -> list[Path]:
-        aside, mine = self._parent.parent / ASIDE_DIR, f"{self.session_id}-"
-        # no glob: Python compiles a pattern for each session, and remembers 512
-        return sorted(one for one in aside.iterdir() if one.name.startswith(mine)) if aside.exists() else []
+    @property
+    def _aside(self) -> ProfilesAside:
+        return ProfilesAside(self._parent.parent)
 
     def add_caches(self, default: Path, names: Iterable[str], owner_uid: int | None) -> None:
         """Put caches of the golden profile beside a restored identity, where it has none. Raises OSError."""

@@ -230,6 +230,7 @@ class SessionRunner:
             await in_thread(self._profile.erase)
             self._shop.journal.unuse(self.spec.id)  # the functions ask for no erasure of what is gone
         if self._link.is_revoked:
+            await in_thread(self._profile.erase_aside)
             await self._logins.destroy_snapshots()
 
     # ---- ended from outside

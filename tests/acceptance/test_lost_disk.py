@@ -107,18 +107,29 @@ def store_names(system: System) -> set[str]:
 
 
 def test_a_profile_that_lost_its_login_is_replaced_and_kept_aside(system: System) -> None:
-    session_id = linked(system, "+628123452100")
+    numbers = ["+628123452100", "+628123452101"]
+    ids = [linked(system, number) for number in numbers]
     close_pool(system)
-    shutil.rmtree(system.data_dir / "profiles" / session_id / "chromium" / "Default" / "IndexedDB")
+    for session_id in ids:
+        shutil.rmtree(system.data_dir / "profiles" / session_id / "chromium" / "Default" / "IndexedDB")
     refs = system.standin.stats()["refs_issued"]
     system.start("pool")
-    restored(system, session_id)
-    assert "qr_code_generated" not in system.receiver.types(session_id)[-3:]
-    assert len(list((system.data_dir / "profiles-aside").glob(f"{session_id}-*"))) == 1
-    # the page came up without a login and asked for a ref, but nobody was shown one
-    assert system.standin.stats()["refs_issued"] <= refs + 1
-    delete(system, session_id)
-    assert not list((system.data_dir / "profiles-aside").glob(f"{session_id}-*"))
+    for session_id in ids:
+        restored(system, session_id)
+        assert "qr_code_generated" not in system.receiver.types(session_id)[-3:]
+        assert len(put_aside(system, session_id)) == 1
+    # each page came up without a login and asked for a ref, but nobody was shown one
+    assert system.standin.stats()["refs_issued"] <= refs + 2
+    delete(system, ids[0])
+    assert not put_aside(system, ids[0])
+    system.standin.revoke(numbers[1])
+    system.until(ids[1], "logged_out")
+    eventually(lambda: not put_aside(system, ids[1]), "nothing is kept of a device that the phone removed")
+    delete(system, ids[1])
+
+
+def put_aside(system: System, session_id: str) -> list[Path]:
+    return list((system.data_dir / "profiles-aside").glob(f"{session_id}-*"))
 
 
 def delete(system: System, session_id: str) -> None:
