@@ -57,11 +57,12 @@ class Driver:
         async with self._starting:
             if self._playwright is None:
                 before = _driver_processes()
-                starting = async_playwright()
                 with _temporary_files_in(self._scratch):
-                    self._playwright = await starting.start()
-                if starting._client is not None:
-                    _keep_errors_apart(starting._client)
+                    try:
+                        self._playwright = await _boot()
+                    except Exception as error:  # Playwright has none of its own for a process that has died
+                        log.warning("driver_died_at_start", extra={"why": f"{type(error).__name__}: {error}"})
+                        self._playwright = await _boot()
                 (pid,) = _driver_processes() - before
                 self._pidfd = os.pidfd_open(pid)
                 asyncio.get_running_loop().add_reader(self._pidfd, self._on_death)
@@ -103,6 +104,15 @@ class Driver:
         playwright, self._playwright = self._playwright, None
         if playwright is not None:
             await playwright.stop()
+
+
+async def _boot() -> Playwright:
+    """A new process, once it answers."""
+    starting = async_playwright()
+    playwright = await starting.start()
+    if starting._client is not None:
+        _keep_errors_apart(starting._client)
+    return playwright
 
 
 def _keep_errors_apart(client: PlaywrightClient) -> None:
