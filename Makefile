@@ -49,7 +49,7 @@ rolling: setup ## Replace three nodes one after another under traffic; does anyb
 matrix: setup ## Break three nodes in nine ways, as root; is every account back in time, once, with nothing lost?
 	@$(PYTHON) -m bench.matrix $(if $(ONLY),--only $(ONLY))
 
-alerts: setup ## Cause the fault of each alert, as root; does somebody get called? 30 minutes
+alerts: setup ## Cause the fault of each alert, as root; does somebody get called? 20 minutes
 	@deploy/setup.sh peers
 	@$(PYTHON) -m bench.alerts $(if $(ONLY),--only $(ONLY))
 
