@@ -22,6 +22,7 @@ from browser_pool import lease_guard
 from browser_pool.capture import go_on
 from browser_pool.chromium import MARK
 from browser_pool.lease_guard import boot_seconds
+from browser_pool.profile import PROFILES_DIR
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +49,7 @@ class Lease:
         """As the pool before this one left it."""
         lease = cls(data_dir, _read(data_dir / "lease.json"))
         lease._guard = subprocess.Popen(
-            [sys.executable, "-I", lease_guard.__file__, str(data_dir), MARK, lease._line()],
+            [sys.executable, "-I", lease_guard.__file__, str(data_dir), mark_of(data_dir), lease._line()],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             start_new_session=True,  # what kills the pool must not end it
@@ -140,6 +141,12 @@ class Lease:
             guard.wait()
         else:
             guard.returncode = 0  # it outlives us; that is the point
+
+
+def mark_of(data_dir: Path) -> str:
+    """How the command lines of browsers begin that may hold an account: the one that proves the sandbox, at
+    each start, holds none, and a guard that stopped it would keep the pool from starting."""
+    return f"{MARK}{data_dir / PROFILES_DIR}/"
 
 
 def _read(path: Path) -> float | None:

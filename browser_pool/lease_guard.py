@@ -4,9 +4,9 @@ Rule: a browser stopped by SIGSTOP says nothing, keeps everything, and goes on a
 be stopped or be killed: this process counts by itself, and ends when there is nothing left to count for. It
 knows the standard library only, so that it is small and cannot be held up.
 
-Arguments: data directory, the mark on a browser's command line, the first line. Lines on its standard input:
-`until SECONDS` since boot, `free` (no lease: run on), `standing GROUP` (stopped by the pool: goes on when the
-lease counts), `end`.
+Arguments: data directory, how the mark on a browser's command line begins, the first line. Lines on its
+standard input: `until SECONDS` since boot, `free` (no lease: run on), `standing GROUP` (stopped by the pool:
+goes on when the lease counts), `end`.
 """
 
 from __future__ import annotations
@@ -43,24 +43,21 @@ def boot_seconds() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
-def group_of(pid: str, data_dir: str, mark: str) -> int | None:
-    """Its process group, when it is a browser on a profile below this directory."""
+def group_of(pid: str, mark: str) -> int | None:
+    """Its process group, when it is a browser on one of our profiles."""
     with contextlib.suppress(OSError):
         arguments = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
-        if any(
-            one.startswith(mark) and Path(one.removeprefix(mark)).parent.parent == Path(data_dir)
-            for one in arguments
-        ):
+        if any(one.startswith(mark) and one != mark for one in arguments):  # equal: a guard
             return os.getpgid(int(pid))
     return None
 
 
-def browser_groups(data_dir: str, mark: str, meanwhile: Callable[[], None] = lambda: None) -> set[int]:
+def browser_groups(mark: str, meanwhile: Callable[[], None] = lambda: None) -> set[int]:
     """Process groups of all of them, whatever is known. It takes some 10 ms; `meanwhile` is called often."""
     groups = set()
     for entry in os.listdir("/proc"):  # noqa: PTH208 - as little as possible
         if entry.isdigit():
-            group = group_of(entry, data_dir, mark)
+            group = group_of(entry, mark)
             if group is not None:
                 groups.add(group)
             meanwhile()
@@ -70,8 +67,7 @@ def browser_groups(data_dir: str, mark: str, meanwhile: Callable[[], None] = lam
 class Browsers:
     """Groups of this node's browsers, known at little cost before somebody needs them."""
 
-    def __init__(self, data_dir: str, mark: str) -> None:
-        self._data_dir = data_dir
+    def __init__(self, mark: str) -> None:
         self._mark = mark
         self._groups: dict[str, int] = {}
         """By pid."""
@@ -90,7 +86,7 @@ class Browsers:
         self._strangers &= present
         young = set()
         for pid in present - self._groups.keys() - self._strangers:
-            group = group_of(pid, self._data_dir, self._mark)
+            group = group_of(pid, self._mark)
             if group is not None:
                 self._groups[pid] = group
             elif pid in self._young:
@@ -145,8 +141,8 @@ def main(data_dir: str, mark: str, first: str) -> None:
     be_first()
     until: float | None = None
     buffer, orphan = first.encode() + b"\n", False
-    stopped = browser_groups(data_dir, mark)  # perhaps, by the guard before
-    known, known_at = Browsers(data_dir, mark), 0.0
+    stopped = browser_groups(mark)  # perhaps, by the guard before
+    known, known_at = Browsers(mark), 0.0
     looked_at = searched_at = urgent_until = 0.0
     # not select: one that is stopped and goes on sleeps on for what was left, up to a whole pause, in which
     # the pages ran; poll keeps its deadline, and so does time.sleep
@@ -171,7 +167,7 @@ def main(data_dir: str, mark: str, first: str) -> None:
             if woke or not before:
                 urgent_until = now + URGENT_FOR_SECONDS
             if woke or not before or now - searched_at >= LOOK_EVERY_SECONDS:
-                groups, searched_at = browser_groups(data_dir, mark, hold.again), now
+                groups, searched_at = browser_groups(mark, hold.again), now
                 tell(groups, signal.SIGSTOP)
                 stopped |= groups | known.groups
                 if orphan and not groups:

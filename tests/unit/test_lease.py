@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from browser_pool.chromium import MARK
-from browser_pool.lease import MARGIN, Lease
+from browser_pool.lease import MARGIN, Lease, mark_of
 from browser_pool.lease_guard import Browsers, boot_seconds
 from browser_pool.room import KEPT_BYTES, SLOT_BYTES, room
 from tests.waiting import eventually
@@ -78,6 +78,20 @@ async def test_a_lease_ends_before_the_functions_think_so_and_counts_from_before
     assert (lease.valid, lease.leased) == (True, False)
 
 
+def test_a_browser_that_holds_no_account_is_left_alone(
+    tmp_path: Path, browser: subprocess.Popen[bytes]
+) -> None:
+    mark = f"{MARK}{tmp_path}/sandbox-proof/s1"
+    with subprocess.Popen(["sh", "-c", "read x; exec sleep 60", mark], stdin=subprocess.PIPE) as proof:
+        eventually(lambda: mark in Path(f"/proc/{proof.pid}/cmdline").read_text())
+        lease = Lease.open(tmp_path)
+        lease.renew(boot_seconds() - 10, 10)
+        eventually(lambda: is_stopped(browser))
+        assert not is_stopped(proof)
+        lease.close(keep_browsers=False)
+        proof.kill()
+
+
 def test_browsers_stand_still_while_the_lease_has_run_out_and_go_on_after(
     tmp_path: Path, browser: subprocess.Popen[bytes]
 ) -> None:
@@ -132,7 +146,7 @@ def test_a_browser_that_was_copied_while_the_lease_ran_out_goes_on_when_it_is_re
 def test_browsers_are_known_before_they_are_looked_for(
     tmp_path: Path, browser: subprocess.Popen[bytes]
 ) -> None:
-    known = Browsers(str(tmp_path), MARK)
+    known = Browsers(mark_of(tmp_path))
     known.refresh()
     assert known.groups == {browser.pid}
     with subprocess.Popen(["sh", "-c", "read x; exec sleep 60"], stdin=subprocess.PIPE) as other:
