@@ -160,7 +160,7 @@ def _swept(scratch: Path) -> Path | None:
             # another pool that was started here by mistake finds the lock taken; ours must not suffer
             if old == mine or not Path("/proc", old.name).exists():
                 shutil.rmtree(old, ignore_errors=True)
-        mine.mkdir(mode=0o700, exist_ok=True)  # a driver that is just dying may have made it anew
+        mine.mkdir(mode=0o700, exist_ok=True)  # it is ours, whatever could not be removed from it
     except OSError as error:
         # the service says what is wrong with the data directory; what drivers leave elsewhere is nobody's
         log.warning("driver_scratch_not_made", extra={"why": f"{type(error).__name__}: {error}"})
