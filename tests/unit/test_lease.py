@@ -127,7 +127,10 @@ def test_a_browser_that_was_copied_while_the_lease_ran_out_goes_on_when_it_is_re
     tmp_path: Path, browser: subprocess.Popen[bytes]
 ) -> None:
     lease = Lease.open(tmp_path)
+    lease.renew(boot_seconds() - 60, 60)
+    eventually(lambda: is_stopped(browser))
     lease.renew(boot_seconds(), 60)
+    eventually(lambda: not is_stopped(browser))  # the guard has begun, and has nobody left to let go on
     os.killpg(browser.pid, signal.SIGSTOP)
     eventually(lambda: is_stopped(browser))
     lease.let_go_on(browser.pid)
