@@ -159,8 +159,12 @@ def test_browsers_are_known_before_they_are_looked_for(
         other.kill()
     os.killpg(browser.pid, signal.SIGKILL)
     browser.wait()
-    known.refresh()
-    assert known.groups == set()
+
+    def are_none() -> bool:
+        known.refresh()
+        return known.groups == set()
+
+    eventually(are_none, "what it had begun is gone as well")
 
 
 def test_the_guard_outlives_its_pool_and_ends_with_the_last_browser(
