@@ -243,8 +243,8 @@ def test_a_process_that_ends_while_it_is_stopped_does_not_hold_the_capture(tmp_p
             taken = capture(profile, process.pid, tmp_path / "staged")
             assert taken.files == 2
             assert taken.stopped_ms < STOPPED_WITHIN_SECONDS * 1000
-            state = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0]
-            eventually(lambda: state != "T", "it goes on")
+            stat = Path(f"/proc/{process.pid}/stat")
+            eventually(lambda: stat.read_text().rpartition(")")[2].split()[0] != "T", "it goes on")
             go_on(process.pid)
         finally:
             process.kill()

@@ -23,10 +23,11 @@ from tests.waiting import eventually
 
 @pytest.fixture
 def browser(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Looks like one: its own group, and the mark of a profile here."""
+    """Looks like one: its own group, and the mark of a profile here. It begins no process: a shell that is
+    stopped between vfork and exec of its child never counts as stopped, since it waits uninterruptibly."""
     mark = f"{MARK}{tmp_path}/profiles/s1"
     with subprocess.Popen(
-        ["sh", "-c", "while :; do sleep 0.05; done", mark], start_new_session=True
+        ["sh", "-c", "read x", mark], stdin=subprocess.PIPE, start_new_session=True
     ) as process:
         cmdline = Path(f"/proc/{process.pid}/cmdline")
         eventually(lambda: mark in cmdline.read_text())
