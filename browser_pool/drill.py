@@ -70,7 +70,8 @@ async def drill(root: Path, config: PoolConfig, *, namespace: bool) -> dict[str,
     else:
         items, replace = (saved[1], saved[2]) if saved else ({}, False)
         try:
-            async with asyncio.timeout(DEADLINE.total_seconds()), Driver() as driver:
+            # in there, since whoever made the place clears it up after a drill that was killed
+            async with asyncio.timeout(DEADLINE.total_seconds()), Driver(root / "driver") as driver:
                 chromium = await Chromium.spawn(
                     executable,
                     profile,

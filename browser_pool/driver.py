@@ -10,6 +10,7 @@ import asyncio
 import logging
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +25,7 @@ from browser_pool.errors import BrowserGone
 log = logging.getLogger(__name__)
 
 DRIVER_ARGUMENT = b"run-driver"
+PREFIX = "linkpool-driver-"
 
 
 class Driver:
@@ -31,8 +33,9 @@ class Driver:
 
     def __init__(self, scratch: Path | None = None) -> None:
         """`scratch` is where its temporary files go, one directory for each pool process: it makes one for
-        every browser that it attaches to and, killed, leaves them all. None: the machine's own place."""
+        every browser that it attaches to and, killed, leaves them all. None: one that goes with `close`."""
         self._scratch = scratch
+        self._borrowed: tempfile.TemporaryDirectory[str] | None = None
         self.watchers: set[Callable[[], None]] = set()
         """Called, each once, when the process dies unasked."""
         self._playwright: Playwright | None = None
@@ -57,7 +60,7 @@ class Driver:
         async with self._starting:
             if self._playwright is None:
                 before = _driver_processes()
-                with _temporary_files_in(self._scratch):
+                with _temporary_files_in(self._place()):
                     try:
                         self._playwright = await _boot()
                     except Exception as error:  # Playwright has none of its own for a process that has died
@@ -67,6 +70,19 @@ class Driver:
                 self._pidfd = os.pidfd_open(pid)
                 asyncio.get_running_loop().add_reader(self._pidfd, self._on_death)
             return self._playwright
+
+    def _place(self) -> Path | None:
+        """None where none can be made: the service says what is wrong with the data directory, and what
+        drivers leave elsewhere is nobody's."""
+        try:
+            if self._scratch is not None:
+                return _swept(self._scratch)
+            if self._borrowed is None:
+                self._borrowed = tempfile.TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True)
+            return Path(self._borrowed.name)
+        except OSError as error:
+            log.warning("driver_scratch_not_made", extra={"why": f"{type(error).__name__}: {error}"})
+            return None
 
     def _on_death(self) -> None:
         log.warning("driver_died", extra={"slots": len(self.watchers)})
@@ -104,6 +120,9 @@ class Driver:
         playwright, self._playwright = self._playwright, None
         if playwright is not None:
             await playwright.stop()
+        borrowed, self._borrowed = self._borrowed, None
+        if borrowed is not None:
+            borrowed.cleanup()
 
 
 async def _boot() -> Playwright:
@@ -134,9 +153,8 @@ def _read_and_forget(future: asyncio.Future[None]) -> None:
 
 
 @contextmanager
-def _temporary_files_in(scratch: Path | None) -> Iterator[None]:
-    """For a driver that starts inside. What drivers left that were killed is removed first."""
-    mine = None if scratch is None else _swept(scratch)
+def _temporary_files_in(mine: Path | None) -> Iterator[None]:
+    """For a driver that starts inside."""
     if mine is None:
         yield
         return
@@ -151,20 +169,15 @@ def _temporary_files_in(scratch: Path | None) -> Iterator[None]:
             os.environ["TMPDIR"] = before
 
 
-def _swept(scratch: Path) -> Path | None:
-    """This process's own directory in it, empty; None where none can be made."""
+def _swept(scratch: Path) -> Path:
+    """This process's own directory in it. What drivers left that were killed is removed."""
     mine = scratch / str(os.getpid())
-    try:
-        scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for old in scratch.iterdir():
-            # another pool that was started here by mistake finds the lock taken; ours must not suffer
-            if old == mine or not Path("/proc", old.name).exists():
-                shutil.rmtree(old, ignore_errors=True)
-        mine.mkdir(mode=0o700, exist_ok=True)  # it is ours, whatever could not be removed from it
-    except OSError as error:
-        # the service says what is wrong with the data directory; what drivers leave elsewhere is nobody's
-        log.warning("driver_scratch_not_made", extra={"why": f"{type(error).__name__}: {error}"})
-        return None
+    scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for old in scratch.iterdir():
+        # another pool that was started here by mistake finds the lock taken; ours must not suffer
+        if old == mine or not Path("/proc", old.name).exists():
+            shutil.rmtree(old, ignore_errors=True)
+    mine.mkdir(mode=0o700, exist_ok=True)  # it is ours, whatever could not be removed from it
     return mine
 
 

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import select
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -42,13 +45,40 @@ def drill_ground(parent: Path) -> Iterator[Path]:
     for left in parent.glob(PREFIX + "*"):
         with try_lock(left, os.O_RDONLY | os.O_DIRECTORY) as ours:
             if ours:
+                _end_browsers(left)
                 shutil.rmtree(left, ignore_errors=True)
     ground = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
     try:
         with try_lock(ground, os.O_RDONLY | os.O_DIRECTORY):
             yield ground
     finally:
-        shutil.rmtree(ground)
+        _end_browsers(ground)
+        shutil.rmtree(ground, onerror=_unless_gone)
+
+
+def _end_browsers(ground: Path) -> None:
+    """Of a drill that was killed: nothing else ends them. Each names its profile and leads its own group."""
+    of_ours = re.compile(rb"\0--[a-z-]+=" + re.escape(os.fsencode(ground)) + b"/")
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(FileNotFoundError, ProcessLookupError, PermissionError):
+            if of_ours.search((process / "cmdline").read_bytes()):
+                _kill(int(process.name))
+
+
+def _kill(browser: int) -> None:
+    """And wait for it, since it writes to what is removed next."""
+    ended = os.pidfd_open(browser)
+    try:
+        os.killpg(os.getpgid(browser), signal.SIGKILL)
+        select.select([ended], [], [], STOPS_WITHIN.total_seconds())
+    finally:
+        os.close(ended)
+
+
+def _unless_gone(_: object, path: str, error: tuple[type[BaseException], BaseException, object]) -> None:
+    """A drill that had to be killed leaves a driver that clears up after itself meanwhile."""
+    if not isinstance(error[1], FileNotFoundError):
+        raise error[1]
 
 
 def look_into(profile: Path, environ: Mapping[str, str]) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from browser_pool.profile import Profile
 from browser_pool.snapshot_store import SnapshotStore
 from browser_pool.start_queue import StartQueue
 from storage.clock import ManualClock, SystemClock
-from storage.drill_process import PREFIX
+from storage.drill_process import PREFIX, drill_ground
 from storage.ids import new_id
 from storage.key_wrap import LocalKeyWrap
 from storage.object_url import open_store
@@ -171,6 +171,24 @@ def test_a_drill_that_is_told_to_stop_takes_its_browser_with_it(snapshot: Path) 
     output, _ = process.communicate(timeout=20)
     assert (process.returncode, output) == (2, b"")
     await_no_process(snapshot)
+
+
+def test_a_drill_that_is_killed_leaves_nothing(linked: Linked, tmp_path: Path) -> None:
+    elsewhere, parent = tmp_path / "elsewhere", tmp_path / "data" / "tmp"
+    elsewhere.mkdir()
+    with drill_ground(parent) as ground:
+        snapshot = shutil.copytree(linked.restored, ground / "profile")
+        with subprocess.Popen(
+            [sys.executable, "-m", "browser_pool.drill", str(snapshot)],
+            cwd=ROOT,
+            env={**os.environ, "TMPDIR": str(elsewhere)},
+            stdout=subprocess.DEVNULL,
+        ) as process:
+            eventually(lambda: [*snapshot.glob("driver/*/playwright-artifacts-*")], "the driver is at work")
+            process.kill()
+        assert any(_is_browser(pid) for pid in processes_of(snapshot))
+    await_no_process(snapshot)
+    assert [*elsewhere.iterdir(), *parent.iterdir()] == []
 
 
 def _is_browser(pid: int) -> bool:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import tempfile
 from pathlib import Path
+
+import pytest
 
 from browser_pool.driver import Driver, _driver_processes
 
@@ -35,3 +38,17 @@ async def test_its_temporary_files_are_below_the_nodes_directory_whatever_is_the
         environment = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
         assert f"TMPDIR={mine}".encode() in environment
         assert list((tmp_path / "driver").iterdir()) == [mine]
+
+
+async def test_one_that_is_nobodys_takes_its_temporary_files_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    async with Driver() as driver:
+        await driver.wait_started()
+        (mine,) = tmp_path.iterdir()
+        (pid,) = _driver_processes()
+        environment = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+        assert f"TMPDIR={mine}".encode() in environment
+        (mine / "playwright-artifacts-left").mkdir()
+    assert not [*tmp_path.iterdir()]
