@@ -12,8 +12,9 @@ import logging
 from collections.abc import Callable
 from typing import Any, Self
 
-from aiohttp import ClientError, ClientSession, ClientWebSocketResponse, WSMsgType
+from aiohttp import ClientError, ClientSession, ClientWebSocketResponse, TCPConnector, WSMsgType
 
+from browser_pool.door import Door
 from browser_pool.errors import BrowserGone
 from browser_pool.flood_guard import FloodGuard
 
@@ -28,7 +29,10 @@ Handler = Callable[[Parameters], None]
 class BrowserSocket:
     """Made by `open`; ends with `close`, with its browser, or when its page floods."""
 
-    def __init__(self, socket: ClientWebSocketResponse, flooded: Callable[[str], None]) -> None:
+    def __init__(
+        self, http: ClientSession, socket: ClientWebSocketResponse, flooded: Callable[[str], None]
+    ) -> None:
+        self._http = http
         self._socket = socket
         self._flooded = flooded
         self._guard = FloodGuard()
@@ -41,15 +45,19 @@ class BrowserSocket:
         self._reader = asyncio.create_task(self._read(), name="browser-socket")
 
     @classmethod
-    async def open(cls, http: ClientSession, endpoint: str, flooded: Callable[[str], None]) -> Self:
+    async def open(cls, address: str, door: Door, flooded: Callable[[str], None]) -> Self:
         """`flooded` is called once, with a sentence, by a page that sends too much. Raises BrowserGone."""
         try:
-            async with http.get(f"{endpoint}/json/version") as answer:
-                address = (await answer.json())["webSocketDebuggerUrl"]
-            socket = await http.ws_connect(address, max_msg_size=LARGEST_MESSAGE)
-        except (ClientError, OSError, ValueError, KeyError) as error:
-            raise BrowserGone(f"cannot talk to the browser at {endpoint}: {error}") from error
-        return cls(socket, flooded)
+            with door.expecting() as source:
+                http = ClientSession(connector=TCPConnector(local_addr=source))
+                try:
+                    socket = await http.ws_connect(address, max_msg_size=LARGEST_MESSAGE)
+                except BaseException:
+                    await http.close()
+                    raise
+        except (ClientError, OSError, ValueError) as error:
+            raise BrowserGone(f"cannot talk to a browser: {error}") from error
+        return cls(http, socket, flooded)
 
     def on(self, event: str, handler: Handler, session: str | None = None) -> None:
         """Call `handler` with the parameters of every such event."""
@@ -137,6 +145,7 @@ class BrowserSocket:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._socket.close()
+        await self._http.close()
 
 
 MESSAGE_TOO_BIG = 1009

@@ -10,14 +10,17 @@ import asyncio
 import contextlib
 import logging
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from browser_pool.capture import go_on
 from browser_pool.confinement import Confinement
-from browser_pool.errors import LaunchFailed
+from browser_pool.door import Door
+from browser_pool.errors import BrowserGone, LaunchFailed
 from browser_pool.journal import BrowserMark
 from browser_pool.priority import in_background
 from browser_pool.profile import Profile
@@ -64,6 +67,7 @@ FEATURES_ON = "NetworkServiceInProcess2"
 FEATURES_OFF = "MediaRouter,OptimizationHints,Translate,InterestFeedContentSuggestions"
 SMALL_SHM_BYTES = 512 * 1024 * 1024
 """Docker's default /dev/shm is 64 MB, which one page fills; below this Chromium uses files instead."""
+LISTENS = re.compile(r"(\d{1,5})\n(/devtools/browser/[0-9a-f-]{36})\n?")
 PORT_POLL_SECONDS = 0.005
 """The port appears in a file, without an event; 65 ms after the spawn, measured."""
 
@@ -73,6 +77,7 @@ class Chromium:
 
     def __init__(self, mark: BrowserMark, child: asyncio.subprocess.Process | None) -> None:
         self.mark = mark
+        self.door = Door(mark.pid, mark.port)
         self._child = child
         self.exited = asyncio.Event()
         self._tell: list[Callable[[], None]] = []
@@ -84,10 +89,12 @@ class Chromium:
         """Asked of the kernel: the news of its death may still be on the way."""
         return not self.exited.is_set() and process_started(self.mark.pid) == self.mark.started
 
-    @property
-    def endpoint(self) -> str:
-        """Where Playwright attaches."""
-        return f"http://127.0.0.1:{self.mark.port}"
+    def address(self, profile: Profile) -> str:
+        """Where CDP is spoken with it. Raises BrowserGone."""
+        listens = _read_listens(_listens_file(profile))
+        if listens is None or listens.port != self.mark.port:
+            raise BrowserGone("what says where this browser listens is gone from its profile")
+        return f"ws://127.0.0.1:{listens.port}{listens.path}"
 
     @classmethod
     async def spawn(
@@ -188,10 +195,10 @@ class Chromium:
 
 
 async def _when_it_listens(child: asyncio.subprocess.Process, profile: Profile) -> BrowserMark:
-    """Its port, once it has one; whoever cannot wait so long ends it. Raises LaunchFailed."""
-    port_file = profile.user_data_dir / "DevToolsActivePort"
+    """With its port, once it has one, shut; whoever cannot wait so long ends it. Raises LaunchFailed."""
+    path = _listens_file(profile)
     try:
-        while (port := _read_port(port_file)) is None:
+        while (listens := _read_listens(path)) is None:
             if child.returncode is not None:
                 tail = profile.log_path.read_text(errors="replace")[-400:]
                 raise LaunchFailed(f"Chromium exited with {child.returncode} at start: {tail}")
@@ -199,11 +206,21 @@ async def _when_it_listens(child: asyncio.subprocess.Process, profile: Profile) 
         started = process_started(child.pid)
         if started is None:
             raise LaunchFailed("Chromium died right after it opened its port")
+        _shut(Door(child.pid, listens.port))
     except BaseException:
         kill_group(child.pid)
         await child.wait()
         raise
-    return BrowserMark(pid=child.pid, started=started, port=port)
+    return BrowserMark(pid=child.pid, started=started, port=listens.port)
+
+
+def _shut(door: Door) -> None:
+    """Raises LaunchFailed when somebody was there before."""
+    try:
+        if door.shut() and door.strangers():
+            raise LaunchFailed("somebody else on this machine connected to the browser before we did")
+    except OSError as error:
+        raise LaunchFailed(f"the debugging port cannot be shut: {error.strerror}") from error
 
 
 async def end(mark: BrowserMark) -> None:
@@ -248,12 +265,25 @@ def browsers_of(data_dir: Path) -> dict[int, str]:
     return found
 
 
-def _read_port(path: Path) -> int | None:
+@dataclass(frozen=True, kw_only=True)
+class Listens:
+    """What Chromium writes down."""
+
+    port: int
+    path: str
+
+
+def _listens_file(profile: Profile) -> Path:
+    return profile.user_data_dir / "DevToolsActivePort"
+
+
+def _read_listens(path: Path) -> Listens | None:
+    """None when it is not there, or not whole; a browser that broke out may write there as well."""
     try:
-        lines = path.read_text().splitlines()
-    except FileNotFoundError:
+        found = LISTENS.fullmatch(path.read_text())
+    except (FileNotFoundError, UnicodeDecodeError):
         return None
-    return int(lines[0]) if len(lines) >= 2 else None
+    return None if found is None else Listens(port=int(found[1]), path=found[2])
 
 
 def _shm_bytes() -> int:

@@ -17,15 +17,13 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from aiohttp import ClientSession
-
 from browser_pool.config import PoolConfig
 from browser_pool.confinement import find_confinement
 from browser_pool.driver import Driver
 from browser_pool.examination import Examination, Examiner
 from browser_pool.executable import find_executable
 from browser_pool.lookup_file import LookupFile
-from browser_pool.port_guard import FIX, Reach, look_at_ports
+from browser_pool.port_guard import FIX, KEPT_OUT, Reach, look_at_ports
 from browser_pool.profile import Profile
 from browser_pool.slot_settings import SlotSettings
 from browser_pool.start_queue import Permit
@@ -46,22 +44,20 @@ async def examine_site(config: PoolConfig, driver: Driver) -> Examination:
         user_agent = await read_user_agent(executable)
         ports = await look_at_ports(confinement.users, config.debug_port_guard)
         await driver.wait_started()
-        async with ClientSession() as http:
-            settings = SlotSettings(
-                executable=executable,
-                confinement=confinement,
-                user_agent=user_agent,
-                url=config.whatsapp_web_url,
-                more_hosts=config.page_hosts,
-                launch_timeout=config.launch_timeout,
-                http=http,
-                lookups=LookupFile(config.whatsapp_lookups),
-            )
-            within = config.load_timeout + config.first_qr_timeout
-            examiner = Examiner(settings, driver, SystemClock(), within)
-            seen = await examiner.examine(Profile(directory, "doctor"), Permit(lambda: None))
-            seen.debug_port = ports.to_json()
-            return seen
+        settings = SlotSettings(
+            executable=executable,
+            confinement=confinement,
+            user_agent=user_agent,
+            url=config.whatsapp_web_url,
+            more_hosts=config.page_hosts,
+            launch_timeout=config.launch_timeout,
+            lookups=LookupFile(config.whatsapp_lookups),
+        )
+        within = config.load_timeout + config.first_qr_timeout
+        examiner = Examiner(settings, driver, SystemClock(), within)
+        seen = await examiner.examine(Profile(directory, "doctor"), Permit(lambda: None))
+        seen.debug_port = ports.to_json()
+        return seen
     finally:
         await asyncio.to_thread(shutil.rmtree, directory, ignore_errors=True)
 
@@ -112,12 +108,13 @@ def port_line(seen: Mapping[str, str] | None) -> str:
         return "not looked at"
     others = {
         Reach.CLOSED: "closed to other users of this machine",
+        Reach.SHUT: "shut to everybody but the pool",
         Reach.ALONE: "nobody else is in this container",
         Reach.TOLD: "closed to other users, says DEBUG_PORT_GUARD=outside",
         Reach.OPEN: f"OPEN to every user of this machine: {FIX}",
         Reach.UNKNOWN: f"not known who reaches them: {FIX}",
     }[Reach(seen["others"])]
-    browsers = "closed" if seen["browsers"] == Reach.CLOSED else "open"
+    browsers = "closed" if Reach(seen["browsers"]) in KEPT_OUT else "open"
     return f"{others}; {browsers} between browsers"
 
 

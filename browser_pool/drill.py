@@ -82,7 +82,7 @@ async def drill(root: Path, config: PoolConfig, *, namespace: bool) -> dict[str,
                     more_flags=BROWSER_FLAGS,
                 )
                 try:
-                    drilled = await _look(driver, chromium, origin, [items, replace, MOST_RECORDS])
+                    drilled = await _look(driver, chromium, profile, origin, [items, replace, MOST_RECORDS])
                 finally:
                     await chromium.kill()
         except (SlotError, Error, TimeoutError) as error:
@@ -91,9 +91,11 @@ async def drill(root: Path, config: PoolConfig, *, namespace: bool) -> dict[str,
     return verdict(drilled, origin, problems, namespace=namespace)
 
 
-async def _look(driver: Driver, chromium: Chromium, origin: str, arguments: list[object]) -> Drilled:
+async def _look(
+    driver: Driver, chromium: Chromium, profile: Profile, origin: str, arguments: list[object]
+) -> Drilled:
     program = (Path(__file__).parent / "page" / "drill.js").read_text(encoding="utf-8")
-    browser = await driver.connect(chromium.endpoint)
+    browser = await driver.connect(chromium.address(profile), chromium.door)
     context = browser.contexts[0]
     page = context.pages[0] if context.pages else await context.new_page()
     site = BlankSite(await context.new_cdp_session(page), origin)

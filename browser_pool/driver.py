@@ -1,12 +1,14 @@
 """Playwright, and nothing else: attaches to browsers over CDP. Its death never costs a browser.
 
 One driver process serves all slots. When it dies the slots lose their eyes, not their browsers: each
-slot attaches again, through a new driver. Playwright itself does not tell, so we watch its process.
+slot attaches again, through a new driver. Playwright itself does not tell, so we watch its process, and it
+cannot be told where to connect from, so `driver_source.cjs` goes before it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import os
 import shutil
@@ -20,12 +22,16 @@ from typing import Any, Self
 from playwright._impl.out_of_process import PlaywrightClient
 from playwright.async_api import Browser, Error, Playwright, async_playwright
 
+from browser_pool.door import Door
 from browser_pool.errors import BrowserGone
 
 log = logging.getLogger(__name__)
 
 DRIVER_ARGUMENT = b"run-driver"
 PREFIX = "linkpool-driver-"
+SOURCE_HEADER = "x-linkpool-source"
+"""How `driver_source.cjs` learns where a connection has to come from. It does not leave the driver."""
+SOURCE_HOOK = Path(__file__).with_name("driver_source.cjs")
 
 
 class Driver:
@@ -60,7 +66,7 @@ class Driver:
         async with self._starting:
             if self._playwright is None:
                 before = _driver_processes()
-                with _temporary_files_in(self._place()):
+                with _environment(_environment_of_driver(self._place())):
                     try:
                         self._playwright = await _boot()
                     except Exception as error:  # Playwright has none of its own for a process that has died
@@ -98,18 +104,23 @@ class Driver:
             asyncio.get_running_loop().remove_reader(pidfd)
             os.close(pidfd)
 
-    async def connect(self, endpoint: str) -> Browser:
-        """Attach to a browser. Starts a new driver when the old one died. Raises BrowserGone."""
+    async def connect(self, address: str, door: Door) -> Browser:
+        """Attach to a browser, through its door. Starts a new driver when the old one died. Raises
+        BrowserGone."""
         playwright = await self._start()
         try:
-            return await playwright.chromium.connect_over_cdp(endpoint)
+            with door.expecting() as source:
+                headers = None if source is None else {SOURCE_HEADER: f"{source.address}:{source.port}"}
+                return await playwright.chromium.connect_over_cdp(address, headers=headers)
         except Error as error:
-            raise BrowserGone(f"cannot attach to {endpoint}: {error.message}") from error
+            raise BrowserGone(f"cannot attach to a browser: {error.message}") from error
+        except OSError as error:
+            raise BrowserGone(f"cannot attach to a browser: {error.strerror}") from error
         except Exception as error:
             # what Playwright raises when its process dies under a call is no Error of its own
             if self._playwright is playwright:
                 raise
-            raise BrowserGone(f"the driver died while it attached to {endpoint}") from error
+            raise BrowserGone("the driver died while it attached to a browser") from error
 
     async def close(self) -> None:
         """Detach from every browser; they stay as they are."""
@@ -152,21 +163,24 @@ def _read_and_forget(future: asyncio.Future[None]) -> None:
         future.exception()
 
 
+def _environment_of_driver(scratch: Path | None) -> dict[str, str]:
+    options = f"{os.environ.get('NODE_OPTIONS', '')} --require={json.dumps(str(SOURCE_HOOK))}".strip()
+    return {"NODE_OPTIONS": options} | ({} if scratch is None else {"TMPDIR": str(scratch)})
+
+
 @contextmanager
-def _temporary_files_in(mine: Path | None) -> Iterator[None]:
-    """For a driver that starts inside."""
-    if mine is None:
-        yield
-        return
-    before = os.environ.get("TMPDIR")
-    os.environ["TMPDIR"] = str(mine)
+def _environment(told: dict[str, str]) -> Iterator[None]:
+    """For a process that starts inside."""
+    before = {name: os.environ.get(name) for name in told}
+    os.environ.update(told)
     try:
         yield
     finally:
-        if before is None:
-            del os.environ["TMPDIR"]
-        else:
-            os.environ["TMPDIR"] = before
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _swept(scratch: Path) -> Path:

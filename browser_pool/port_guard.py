@@ -1,7 +1,8 @@
 """Whether others on this machine can reach the browsers' debugging ports: tried, not assumed.
 
-Chromium asks nobody who connects to such a port for a password. So, before the first session, a process of
-another user tries to connect to a port as browsers get one, and what it meets is told.
+Chromium asks nobody who connects to such a port for a password. So each is shut (`door.py`), and where that
+cannot be done others have to be kept out by the machine. Both are tried before the first session: on a port
+of a process of the browsers' user, and by a process of another user on a port as browsers get one.
 
 Rule: a word is no proof. What could not be tried is unknown, and whoever demands a proof gets no node then.
 """
@@ -18,6 +19,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from browser_pool.browser_users import BrowserUsers, users_of_processes
+from browser_pool.door_trial import door_holds
 from storage.errors import ConfigError
 
 log = logging.getLogger(__name__)
@@ -26,8 +28,10 @@ STRANGER = 65534
 """Nobody: a user that every machine has and no pool runs as."""
 TRY_WITHIN_SECONDS = 20
 FIX = (
-    "run the node in a container or virtual machine of its own, or load deploy/nftables/linkpool.nft with the"
-    " user of this pool in it; `python -m browser_pool ports` as root tries it"
+    "give the pool the right to shut them (root with CAP_NET_ADMIN and CAP_SYS_PTRACE), run the node in a"
+    " container or virtual machine of its own, or load deploy/nftables/linkpool.nft with its user in it"
+    " (`python -m browser_pool ports` as root tries that); DEBUG_PORT_GUARD=report accepts it, where nobody"
+    " else has a login"
 )
 _FIRST_PID_NAMESPACE = "pid:[4026531836]"
 """The kernel's own, by its fixed number."""
@@ -65,6 +69,8 @@ class Reach(StrEnum):
 
     CLOSED = "closed"
     """He tried, and was kept out."""
+    SHUT = "shut"
+    """Each port of a browser lets in nobody but its pool (`door.py`)."""
     ALONE = "alone"
     """Nobody is there: a network of our own, and no process but ours."""
     TOLD = "told"
@@ -75,7 +81,7 @@ class Reach(StrEnum):
     """This pool may not try as somebody else."""
 
 
-KEPT_OUT = frozenset({Reach.CLOSED, Reach.ALONE, Reach.TOLD})
+KEPT_OUT = frozenset({Reach.CLOSED, Reach.SHUT, Reach.ALONE, Reach.TOLD})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,13 +97,17 @@ class PortsSeen:
         return {"others": self.others.value, "browsers": self.browsers.value}
 
 
-async def look_at_ports(users: BrowserUsers | None, guard: Guard) -> PortsSeen:
-    """Try. `users` is None where browsers have the pool's own. Raises ConfigError."""
+async def look_at_ports(users: BrowserUsers | None, guard: Guard, *, doors: bool = True) -> PortsSeen:
+    """Try. `users` is None where browsers have the pool's own; `doors` is False when only what the machine
+    does about it counts. Raises ConfigError."""
     browser = None if users is None else users.uids[0]
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-        ours, others, browsers = await asyncio.gather(
-            try_as(None, port), try_as(STRANGER, port), try_as(browser, port)
+        ours, others, browsers, shut = await asyncio.gather(
+            try_as(None, port),
+            try_as(STRANGER, port),
+            try_as(browser, port),
+            asyncio.to_thread(door_holds, browser) if doors else asyncio.sleep(0, result=False),
         )
         if ours is Reach.CLOSED:
             raise ConfigError(
@@ -106,7 +116,9 @@ async def look_at_ports(users: BrowserUsers | None, guard: Guard) -> PortsSeen:
                     " ports; name its user in deploy/nftables/linkpool.nft"
                 ]
             )
-    if others is not Reach.CLOSED and is_alone({0, os.geteuid(), *(() if users is None else users.uids)}):
+    if shut:
+        others, browsers = (one if one is Reach.CLOSED else Reach.SHUT for one in (others, browsers))
+    if others not in KEPT_OUT and is_alone({0, os.geteuid(), *(() if users is None else users.uids)}):
         others = Reach.ALONE
     if others is Reach.UNKNOWN and guard is Guard.OUTSIDE:
         others = Reach.TOLD

@@ -114,7 +114,6 @@ async def _compose(config: PoolConfig, driver: Driver, stack: AsyncExitStack) ->
             url=config.whatsapp_web_url,
             more_hosts=config.page_hosts,
             launch_timeout=config.launch_timeout,
-            http=http,
             lookups=lookups,
         ),
         snapshots=snapshots.store,

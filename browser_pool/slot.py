@@ -147,10 +147,11 @@ class Slot:
         return slot
 
     async def _attach(self, *, fresh: bool) -> None:
-        settings, endpoint = self._settings, self.chromium.endpoint
-        socket = self._socket = await BrowserSocket.open(settings.http, endpoint, self._on_hostile)
+        settings, door = self._settings, self.chromium.door
+        address = self.chromium.address(self.profile)
+        socket = self._socket = await BrowserSocket.open(address, door, self._on_hostile)
         await WorkerDresser(socket, settings.user_agent).start()
-        self._browser = await self._driver.connect(endpoint)
+        self._browser = await self._driver.connect(address, door)
         # Playwright takes downloads into a directory of its own; the later word counts
         await socket.send("Browser.setDownloadBehavior", {"behavior": "deny"})
         context = self._browser.contexts[0]

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from aiohttp import ClientSession
-
 from browser_pool.confinement import Confinement
 from browser_pool.lookup_file import LookupFile
 from browser_pool.user_agent import UserAgent
@@ -23,7 +21,5 @@ class SlotSettings:
     more_hosts: tuple[str, ...]
     """Hosts beside WhatsApp's that pages may talk to."""
     launch_timeout: timedelta
-    http: ClientSession
-    """For the sessions of our own with each browser."""
     lookups: LookupFile
     """Where the page's insides are found, when a release is behind WhatsApp."""

@@ -96,7 +96,7 @@ class Browsers:
         chromium = await Chromium.spawn(
             self.executable, profile, self.confinement, self.user_agent, None, background=False
         )
-        browser = await self.driver.connect(chromium.endpoint)
+        browser = await self.driver.connect(chromium.address(profile), chromium.door)
         page = browser.contexts[0].pages[0]
         await page.goto(url)
         return chromium, page

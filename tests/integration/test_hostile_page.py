@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import ClientSession
 
 from browser_pool.chromium import Chromium
 from browser_pool.confinement import Confinement, find_confinement
@@ -46,10 +45,9 @@ MB = 1024 * 1024
 class Slots:
     """Opens slots as a node does: one driver, one event loop."""
 
-    def __init__(self, directory: Path, driver: Driver, http: ClientSession, stack: AsyncExitStack) -> None:
+    def __init__(self, directory: Path, driver: Driver, stack: AsyncExitStack) -> None:
         self.directory = directory
         self.driver = driver
-        self._http = http
         self._stack = stack
         self._starts = StartQueue(4, 4, SystemClock())
 
@@ -67,7 +65,6 @@ class Slots:
             more_hosts=(),
             lookups=LookupFile(None),
             launch_timeout=timedelta(seconds=30),
-            http=self._http,
         )
 
     async def attach(self, url: str, name: str, mark: BrowserMark) -> Slot | None:
@@ -87,8 +84,7 @@ class Slots:
 async def slots(tmp_path: Path) -> AsyncIterator[Slots]:
     async with AsyncExitStack() as stack:
         driver = await stack.enter_async_context(Driver())
-        http = await stack.enter_async_context(ClientSession())
-        made = Slots(tmp_path, driver, http, stack)
+        made = Slots(tmp_path, driver, stack)
         await made.ready()
         yield made
 

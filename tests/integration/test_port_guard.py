@@ -1,6 +1,8 @@
-"""Other users and the debugging ports of real browsers: with the packet filter that we ship, and without.
+"""Other users and the debugging ports of real browsers: shut by the pool, behind the packet filter that we
+ship, and with neither.
 
-Each in a network namespace of its own, so that nothing of the machine is touched.
+Each in a network namespace of its own, so that nothing of the machine is touched. A pool that may not trace
+processes of others may not shut their ports.
 """
 
 import json
@@ -17,9 +19,11 @@ from pathlib import Path
 
 import pytest
 
+from browser_pool.door_trial import door_holds
 from browser_pool.port_guard import STRANGER
 from deploy.settings import ROOT
 from tests.fakes.functions import POOL_SECRET
+from tests.integration.deploy_processes import SECRETS, Tool, environ_in, processes_of
 from tests.waiting import eventually
 
 FILTER = ROOT / "deploy" / "nftables" / "linkpool.nft"
@@ -46,6 +50,11 @@ needs_filter = pytest.mark.skipif(
     != 0,
     reason="needs root, nft, and a kernel that has it",
 )
+
+needs_door = pytest.mark.skipif(
+    not OWN_NETWORK or not door_holds(60900), reason="needs root with CAP_NET_ADMIN and CAP_SYS_PTRACE"
+)
+MAY_NOT_SHUT = ["setpriv", "--bounding-set=-sys_ptrace", "--inh-caps=-sys_ptrace"]
 
 REAL_BROWSER = """
 import asyncio, json, sys
@@ -117,15 +126,25 @@ def test_a_user_that_does_not_exist_is_said() -> None:
 @pytest.mark.browser
 @needs_filter
 def test_a_real_browsers_port_is_open_to_the_pool_alone(tmp_path: Path) -> None:
-    script = [sys.executable, "-c", REAL_BROWSER]
+    script = [*MAY_NOT_SHUT, sys.executable, "-c", REAL_BROWSER]
     met = json.loads(run([*network(True, tmp_path), *script, str(tmp_path)]).stdout)
     assert met == {"None": "open", "65534": "closed", "60900": "closed", str(POOL_USER): "open"}
     met = json.loads(run([*network(False, tmp_path), *script, str(tmp_path)]).stdout)
     assert met == {"None": "open", "65534": "open", "60900": "open", str(POOL_USER): "open"}
 
 
+@pytest.mark.browser
+@needs_door
+def test_a_real_browsers_port_is_shut_to_everybody(tmp_path: Path) -> None:
+    script = [sys.executable, "-c", REAL_BROWSER]
+    met = json.loads(run([*network(False, tmp_path), *script, str(tmp_path)]).stdout)
+    assert set(met.values()) == {"closed"}
+
+
 @contextmanager
-def pool(directory: Path, *, filtered: bool, **environ: str) -> Iterator[subprocess.Popen[bytes]]:
+def pool(
+    directory: Path, *, filtered: bool, may_shut: bool = False, **environ: str
+) -> Iterator[subprocess.Popen[bytes]]:
     """A node with nobody to report to, in a network of its own."""
     log = directory / "pool.log"
     environment = {
@@ -138,7 +157,11 @@ def pool(directory: Path, *, filtered: bool, **environ: str) -> Iterator[subproc
     }
     with log.open("wb") as output:
         started = subprocess.Popen(
-            [*network(filtered, directory), sys.executable, "-m", "browser_pool"],
+            [
+                *network(filtered, directory),
+                *([] if may_shut else MAY_NOT_SHUT),
+                *(sys.executable, "-m", "browser_pool"),
+            ],
             env=environment,
             cwd=ROOT,
             stdout=output,
@@ -169,6 +192,15 @@ def test_a_node_that_demands_it_starts_behind_the_filter_and_says_so(tmp_path: P
 
 
 @pytest.mark.browser
+@needs_door
+def test_a_node_that_demands_it_starts_where_it_can_shut_them(tmp_path: Path) -> None:
+    with pool(tmp_path, filtered=False, may_shut=True, DEBUG_PORT_GUARD="required") as started:
+        eventually(lambda: "node_ready" in (tmp_path / "pool.log").read_text(), within=60)
+        assert health(started.pid)["debug_port"] == {"others": "shut", "browsers": "shut"}
+    assert "debug_port_guarded" in (tmp_path / "pool.log").read_text()
+
+
+@pytest.mark.browser
 @needs_network
 def test_a_node_that_demands_it_does_not_start_without(tmp_path: Path) -> None:
     with pool(tmp_path, filtered=False, DEBUG_PORT_GUARD="required") as started:
@@ -184,3 +216,19 @@ def test_a_node_that_does_not_demand_it_says_how_it_is(tmp_path: Path) -> None:
         eventually(lambda: "node_ready" in (tmp_path / "pool.log").read_text(), within=60)
         assert health(started.pid)["debug_port"] == {"others": "open", "browsers": "open"}
     assert "DEBUG_PORT_OPEN" in (tmp_path / "pool.log").read_text()
+
+
+@pytest.mark.browser
+@needs_network
+def test_up_demands_it_unless_it_is_told_otherwise(tmp_path: Path) -> None:
+    exposed = [*network(False, tmp_path), *MAY_NOT_SHUT]
+    environ = environ_in(tmp_path, **SECRETS)
+    del environ["DEBUG_PORT_GUARD"]
+    with Tool("deploy.up", environ, exposed) as up:
+        assert up.ends() == 1
+        assert re.search(r"DEBUG_PORT_GUARD=required: every user .*=report accepts", up.output)
+        assert "Traceback" not in up.output
+    with Tool("deploy.up", {**environ, "DEBUG_PORT_GUARD": "report"}, exposed) as up:
+        up.prints("linkpool is up")
+        assert up.stop() == 0
+    assert processes_of(tmp_path) == {}
