@@ -17,10 +17,13 @@ from deploy.stack import Stack
 from storage.clock import SystemClock
 from storage.errors import ConfigError
 
+DEMANDED = {"DEBUG_PORT_GUARD": "required"}
+"""Where nothing else is said: what holds customers' accounts proves that other users are kept out."""
+
 
 def settings_of(environ: Mapping[str, str]) -> Settings:
     """Raises ConfigError that lists everything that is missing or wrong."""
-    environ = with_env_file(environ, ROOT / ".env")
+    environ = DEMANDED | with_env_file(environ, ROOT / ".env")
     problems = [
         f"{name} is missing; make one with: openssl rand {'-base64' if name == 'SNAPSHOT_KEY' else '-hex'} 32"
         for name in missing_secrets(environ)
