@@ -83,6 +83,8 @@ class PoolConfig:
     """A linked session without keep_alive that nobody used for this long is closed; 0 means never."""
     snapshot_key: str | None
     """Seals snapshots: 32 random bytes in base64, or aws-kms:<key>. None: logins are on this disk only."""
+    snapshot_key_old: str
+    """SNAPSHOT_KEY_OLD, with commas between several: open what they wrapped, while one replaces another."""
     snapshot_url: str
     """Where snapshots go: file:///directory or s3://bucket/prefix."""
     s3_endpoint_url: str | None
@@ -166,6 +168,7 @@ class PoolConfig:
             start_concurrency=reader.integer("START_CONCURRENCY", 3, 1, 1000),
             hibernate_after=timedelta(seconds=reader.integer("HIBERNATE_AFTER_SECONDS", 300, 0, 10**8)),
             snapshot_key=environ.get("SNAPSHOT_KEY") or None,
+            snapshot_key_old=reader.old_key(),
             snapshot_url=reader.text("SNAPSHOT_URL", f"file://{data_dir}/snapshots"),
             s3_endpoint_url=environ.get("S3_ENDPOINT_URL") or None,
             mirrored=reader.strategy() == "mirrored",
@@ -276,6 +279,15 @@ class _Reader:
                 " `openssl rand -base64 32`"
             )
         return strategy
+
+    def old_key(self) -> str:
+        """SNAPSHOT_KEY_OLD, which opens and never wraps: alone it is a name that was mistaken."""
+        old = self.text("SNAPSHOT_KEY_OLD", "")
+        if old and not self._environ.get("SNAPSHOT_KEY"):
+            self.problems.append(
+                "SNAPSHOT_KEY is missing, and SNAPSHOT_KEY_OLD is there; give the one that seals"
+            )
+        return old
 
     def version(self, name: str) -> str | None:
         value = self.text(name, "")

@@ -20,9 +20,9 @@ from browser_pool.snapshot_store import SnapshotStore
 from browser_pool.snapshotter import Snapshotter
 from storage.clock import Clock
 from storage.errors import ConfigError
-from storage.key_wrap import key_wrap_from
 from storage.object_url import open_store
 from storage.objects import StoreError
+from storage.snapshot_keys import SnapshotKeys
 
 log = logging.getLogger(__name__)
 
@@ -55,12 +55,12 @@ def open_snapshots(
     if config.snapshot_key is None:
         log.warning("SNAPSHOTS_OFF", extra={"risk": "a lost disk loses its logins; set SNAPSHOT_KEY"})
         return SnapshotParts()
-    wrap = key_wrap_from(config.snapshot_key)
+    keys = SnapshotKeys.from_settings(config.snapshot_key, config.snapshot_key_old)
     try:
         objects = open_store(config.snapshot_url, endpoint_url=config.s3_endpoint_url)
     except StoreError as error:
         raise ConfigError([f"SNAPSHOT_URL={config.snapshot_url}: {error}"]) from error
-    store = SnapshotStore(objects, wrap, clock)
+    store = SnapshotStore(objects, keys, clock)
     stack.callback(store.close)
     run_beside(stack, store.open(), "snapshot-store")
     restorer = Restorer(store, golden, config.data_dir)

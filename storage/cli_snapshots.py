@@ -16,6 +16,7 @@ from storage.cli_deeds import written_down
 from storage.cli_output import as_json, bar, print_fields, print_json, print_rows, size_text
 from storage.cli_rebuild import rebuild_registry
 from storage.cli_restore import drill, restore
+from storage.cli_snapshot_keys import rewrap_keys
 from storage.cli_snapshot_rows import exact, in_history, judged, short
 from storage.cli_vault import chosen, history_of, newest_of, open_vault, session_argument
 from storage.clock import SystemClock
@@ -32,12 +33,13 @@ KEEP = 5
 
 @click.group()
 def snapshots() -> None:
-    """Logins in the object store (SNAPSHOT_URL, SNAPSHOT_KEY; by default DATA_DIR/snapshots)."""
+    """Logins in the object store (SNAPSHOT_URL, or DATA_DIR/snapshots; SNAPSHOT_KEY, SNAPSHOT_KEY_OLD)."""
 
 
 snapshots.add_command(restore)
 snapshots.add_command(drill)
 snapshots.add_command(rebuild_registry)
+snapshots.add_command(rewrap_keys)
 
 session_id_argument = click.argument("session_id", metavar="SESSION", callback=session_argument)
 session_or_all = click.argument("session_id", metavar="[SESSION]", required=False, callback=session_argument)

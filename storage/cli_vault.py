@@ -14,11 +14,11 @@ import click
 
 from storage.clock import SystemClock
 from storage.errors import ConfigError
-from storage.key_wrap import key_wrap_from
 from storage.keyring import KEYRING
 from storage.object_url import open_store
-from storage.objects import ObjectMissing
+from storage.objects import ObjectMissing, ObjectStore
 from storage.snapshot_errors import NoSnapshot
+from storage.snapshot_keys import SnapshotKeys
 from storage.snapshot_record import Snapshot
 from storage.vault import SessionVault, Vault
 
@@ -37,11 +37,20 @@ def snapshot_url() -> str:
 
 
 def open_vault() -> Vault:
-    """Of SNAPSHOT_URL and SNAPSHOT_KEY. Raises ConfigError, NoSnapshot, StoreError, SnapshotError."""
+    """Raises as `open_place`, and WrongKey, KeyUnavailable, SnapshotCorrupt, SnapshotNewer."""
+    store, keys = open_place()
+    return Vault.open(store, keys, SystemClock())
+
+
+def open_place() -> tuple[ObjectStore, SnapshotKeys]:
+    """The store of SNAPSHOT_URL, and the keys of SNAPSHOT_KEY and SNAPSHOT_KEY_OLD.
+
+    Raises ConfigError, NoSnapshot, StoreError.
+    """
     key = os.environ.get("SNAPSHOT_KEY")
     if not key:
         raise ConfigError(["SNAPSHOT_KEY is missing; give the one that the pools have"])
-    wrap = key_wrap_from(key)
+    keys = SnapshotKeys.from_settings(key, os.environ.get("SNAPSHOT_KEY_OLD", ""))
     url = snapshot_url()
     if url.startswith("file://") and not Path(url.removeprefix("file://")).is_dir():
         raise NoSnapshot(f"there is no directory {url}; mount it, or correct SNAPSHOT_URL")
@@ -50,7 +59,7 @@ def open_vault() -> Vault:
         store.size(KEYRING)
     except ObjectMissing as error:
         raise NoSnapshot(f"{store.url} holds no snapshots; is SNAPSHOT_URL right?") from error
-    return Vault.open(store, wrap, SystemClock())
+    return store, keys
 
 
 def session_argument(_: click.Context, __: click.Parameter, value: str | None) -> str | None:

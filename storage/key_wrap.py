@@ -1,7 +1,8 @@
 """Wrapping of keys: what SNAPSHOT_KEY stands for, and the form of a wrapped key in the store.
 
 Rule: SNAPSHOT_KEY never seals data. It wraps the keys that do, each bound to the place it belongs to
-(its context), so that a wrapped key moved elsewhere does not open.
+(its context), so that a wrapped key moved elsewhere does not open. Hence it can be replaced without touching
+what they seal (`storage/snapshot_keys.py`, `storage/snapshot_rewrap.py`).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import base64
 import json
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -97,25 +99,26 @@ class LocalKeyWrap:
             raise damaged_key(context) from error
 
 
-def key_wrap_from(text: str) -> KeyWrap:
-    """What SNAPSHOT_KEY says: 32 bytes in base64 or hex, or `aws-kms:` and a key id, ARN or alias.
+def key_wrap_from(text: str, setting: str = "SNAPSHOT_KEY", advice: str | None = None) -> KeyWrap:
+    """What a setting says: 32 bytes in base64 or hex, or `aws-kms:` and a key id, ARN or alias.
 
-    Raises ConfigError.
+    Raises ConfigError, which names the setting and gives the advice.
     """
     text = text.strip()
     if text.startswith(KMS_PREFIX):
         # the door of boto3, which a node with a key of its own need not load
         from storage.kms_key_wrap import KmsKeyWrap
 
-        return KmsKeyWrap.connect(text.removeprefix(KMS_PREFIX))
-    return LocalKeyWrap(read_key("SNAPSHOT_KEY", text, _ADVICE))
+        return KmsKeyWrap.connect(text.removeprefix(KMS_PREFIX), setting)
+    return LocalKeyWrap(read_key(setting, text, advice or _ADVICE))
 
 
-def wrong_key(wrapped: WrappedKey, ours: str) -> WrongKey:
-    """The error of a key that another wrapping key has wrapped."""
+def wrong_key(wrapped: WrappedKey, ours: str, old: Sequence[str] = ()) -> WrongKey:
+    """The error of a key that none of our wrapping keys has wrapped."""
+    others = f" and SNAPSHOT_KEY_OLD holds {', '.join(old)}" if old else ""
     return WrongKey(
-        f"SNAPSHOT_KEY is key {ours}, but the snapshots were made with key {wrapped.key_id}; "
-        "set SNAPSHOT_KEY to that one"
+        f"SNAPSHOT_KEY is key {ours}{others}, but the snapshots were made with key {wrapped.key_id}; "
+        "set SNAPSHOT_KEY to that one, or add it to SNAPSHOT_KEY_OLD while one replaces the other"
     )
 
 

@@ -1,7 +1,8 @@
 """The store's keyring and the sessions' keys: made once, wrapped by SNAPSHOT_KEY.
 
-Rule: a key that exists is never written again. Names hang on the keyring and everything else on the
-session's key; a second one would make what is there unreadable, and so look like nothing.
+Rule: where a key is, no other one is ever written. Names hang on the keyring and everything else on the
+session's key; a second one would make what is there unreadable, and so look like nothing. The same key may
+get another wrapping (`storage/snapshot_rewrap.py`).
 """
 
 from __future__ import annotations

@@ -29,14 +29,14 @@ class KmsKeyWrap:
         self.key_id = KMS_PREFIX + key
 
     @classmethod
-    def connect(cls, key: str) -> KmsKeyWrap:
+    def connect(cls, key: str, setting: str = "SNAPSHOT_KEY") -> KmsKeyWrap:
         """With the usual AWS variables. No request is made. Raises ConfigError."""
         if not key:
-            raise ConfigError(["SNAPSHOT_KEY is `aws-kms:` without a key id, ARN or alias/name after it"])
+            raise ConfigError([f"{setting} is `aws-kms:` without a key id, ARN or alias/name after it"])
         try:
             return cls(key, boto3.client("kms", config=_LIMITS))
         except BotoCoreError as error:
-            raise ConfigError([f"SNAPSHOT_KEY needs AWS KMS, which is not set up: {error}"]) from error
+            raise ConfigError([f"{setting} needs AWS KMS, which is not set up: {error}"]) from error
 
     def wrap(self, key: bytes, context: str) -> WrappedKey:
         try:

@@ -8,7 +8,7 @@ SnapshotError
 ├── SnapshotCorrupt    what the store holds is not what was written
 ├── SnapshotNewer      made by a newer linkpool
 ├── StaleGeneration    the session has a newer owner
-├── WrongKey           SNAPSHOT_KEY is not the key that this store was made with
+├── WrongKey           neither SNAPSHOT_KEY nor SNAPSHOT_KEY_OLD has wrapped this key
 ├── KeyUnavailable     the key service gave no answer that can be used
 ├── StagedUnfit        the directory to be saved holds what a snapshot cannot
 └── RestoreFailed      the disk did not take the restored files
@@ -40,7 +40,7 @@ class StaleGeneration(SnapshotError):
 
 
 class WrongKey(SnapshotError):
-    """The store was made with another SNAPSHOT_KEY."""
+    """The store was made with another SNAPSHOT_KEY, or its keys were wrapped anew with one since."""
 
 
 class KeyUnavailable(SnapshotError):

@@ -37,7 +37,14 @@ class Kept:
 
     def environment(self, environ: Mapping[str, str]) -> None:
         """The secrets that processes are started with."""
-        for name in ("POOL_SECRET", "SECRET_KEY", "SNAPSHOT_KEY", "NUMBERS_KEY", "METRICS_TOKEN"):
+        for name in (
+            "POOL_SECRET",
+            "SECRET_KEY",
+            "SNAPSHOT_KEY",
+            "SNAPSHOT_KEY_OLD",
+            "NUMBERS_KEY",
+            "METRICS_TOKEN",
+        ):
             for one in environ.get(name, "").split(","):
                 self.add(name, one.strip())
 
