@@ -248,6 +248,7 @@ ELSEWHERE = {
     "registry migrate": "test_a_new_registry_tells_who_made_its_tables",
     "numbers seal": "test_sealing_and_opening_numbers_is_told",
     "numbers open": "test_sealing_and_opening_numbers_is_told",
+    "snapshots rewrap": "test_wrapping_keys_anew_is_told",
     "snapshots rebuild-registry": "test_a_registry_that_was_made_anew_tells_who_did_it",
 }
 
@@ -310,6 +311,17 @@ def test_sealing_and_opening_numbers_is_told(machine: Machine) -> None:
     machine.more = {"NUMBERS_KEY_OLD": key}
     assert machine.run("numbers", "open").exit_code == 0
     assert [line["action"] for line in machine.told()[before:]] == ["numbers.seal", "numbers.open"]
+
+
+def test_wrapping_keys_anew_is_told(machine: Machine) -> None:
+    before = len(machine.told())
+    key = base64.b64encode(secrets.token_bytes(32)).decode()
+    machine.more = {"SNAPSHOT_KEY": key, "SNAPSHOT_KEY_OLD": machine.shop.environ["SNAPSHOT_KEY"]}
+    assert machine.run("snapshots", "rewrap", "--dry-run").exit_code == 1  # something is left to do
+    assert machine.run("snapshots", "rewrap").exit_code == 0
+    (line,) = machine.told()[before:]
+    assert (line["action"], line["outcome"]) == ("snapshots.rewrap", "done")
+    assert line["subjects"]["key_id"].startswith("local:")
 
 
 def test_what_is_only_tried_leaves_none(machine: Machine) -> None:

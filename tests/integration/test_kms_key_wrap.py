@@ -9,12 +9,15 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from moto.server import ThreadedMotoServer
 
 from storage.clock import ManualClock
 from storage.key_wrap import LocalKeyWrap, key_wrap_from
 from storage.kms_key_wrap import KmsKeyWrap
 from storage.snapshot_errors import KeyUnavailable, SnapshotCorrupt, WrongKey
+from storage.snapshot_keys import SnapshotKeys
+from storage.snapshot_rewrap import rewrap
 from storage.vault import Vault
 from tests.fakes.memory_store import MemoryStore
 from tests.fakes.vaults import SECRET, SESSION_ID, about, stage
@@ -99,3 +102,67 @@ def test_a_service_that_does_not_answer_is_unknown_not_wrong(
         wrap = KmsKeyWrap.connect(alias)
         with pytest.raises(KeyUnavailable, match="EndpointConnectionError"):
             wrap.unwrap(wrapped, "one")
+
+
+def test_a_store_goes_from_kms_to_a_key_of_its_own_and_back(alias: str, tmp_path: Path) -> None:
+    store = MemoryStore()
+    kms_wrap, local = key_wrap_from(f"aws-kms:{alias}"), LocalKeyWrap(SECRET)
+    root = stage(tmp_path / "in", {"a": b"1"})
+    snapshot = Vault.open(store, kms_wrap, ManualClock()).session(SESSION_ID).save(root, about())
+    assert snapshot is not None
+    for keys in (SnapshotKeys(local, [kms_wrap]), SnapshotKeys(kms_wrap, [local])):
+        assert rewrap(store, keys, dry_run=False).rewrapped == 2
+        assert rewrap(store, keys, dry_run=False).already == 2
+        alone = Vault.open(store, keys.wrapping, ManualClock()).session(SESSION_ID)
+        assert alone.restore(snapshot.id, tmp_path / keys.key_id.replace("/", "-")) == snapshot
+
+
+def test_a_store_goes_from_one_kms_key_to_another(alias: str, kms: Any) -> None:
+    other = kms.create_key()["KeyMetadata"]["Arn"]
+    keys = SnapshotKeys.from_settings(f"aws-kms:{other}", f"aws-kms:{alias}")
+    store = MemoryStore()
+    Vault.open(store, key_wrap_from(f"aws-kms:{alias}"), ManualClock())
+    assert rewrap(store, keys, dry_run=False).rewrapped == 1
+    kms.delete_alias(AliasName=alias)
+    Vault.open(store, key_wrap_from(f"aws-kms:{other}"), ManualClock())
+
+
+def test_a_key_that_has_two_names_opens_under_both(alias: str, kms: Any) -> None:
+    """The alias in SNAPSHOT_KEY gave way to the key's ARN, or the other way round."""
+    wrapped = key_wrap_from(f"aws-kms:{alias}").wrap(KEY, "one")
+    by_arn = "aws-kms:" + kms.describe_key(KeyId=alias)["KeyMetadata"]["Arn"]
+    assert SnapshotKeys(LocalKeyWrap(SECRET), [key_wrap_from(by_arn)]).unwrap(wrapped, "one") == KEY
+
+
+class OtherKey:
+    """What KMS itself says where moto says AccessDenied: the ciphertext is of another key than the named."""
+
+    def __init__(self, client: Any, key_id: str) -> None:
+        self._client = client
+        self._key_id = key_id
+
+    def encrypt(self, **call: Any) -> Any:
+        return self._client.encrypt(**{**call, "KeyId": self._key_id})
+
+    def decrypt(self, **call: Any) -> Any:
+        try:
+            return self._client.decrypt(**{**call, "KeyId": self._key_id})
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "AccessDeniedException":
+                raise
+            raise ClientError({"Error": {"Code": "IncorrectKeyException"}}, "Decrypt") from error
+
+
+def test_an_alias_that_was_given_to_another_key_is_wrapped_anew_all_the_same(alias: str, kms: Any) -> None:
+    """Its name stands in the store already, so the name says nothing."""
+    first = kms.describe_key(KeyId=alias)["KeyMetadata"]["Arn"]
+    store = MemoryStore()
+    Vault.open(store, key_wrap_from(f"aws-kms:{alias}"), ManualClock())
+    second = kms.create_key()["KeyMetadata"]["Arn"]
+    new = KmsKeyWrap(alias, OtherKey(kms, second))
+    with pytest.raises(WrongKey):
+        Vault.open(store, SnapshotKeys(new), ManualClock())
+    keys = SnapshotKeys(new, [KmsKeyWrap(first, OtherKey(kms, first))])
+    assert rewrap(store, keys, dry_run=False).rewrapped == 1
+    assert rewrap(store, keys, dry_run=False).already == 1
+    Vault.open(store, SnapshotKeys(new), ManualClock())
