@@ -1,6 +1,6 @@
 """`snapshots rewrap`: the keys that lie in the store already, brought after a SNAPSHOT_KEY that was replaced.
 
-Rule: nothing is written before the store has proven itself and its keyring was opened. Exit code 0 means
+Rule: nothing is written before the keyring was opened, so that wrong keys are told at once. Exit code 0 means
 that every key is wrapped with SNAPSHOT_KEY, so that SNAPSHOT_KEY_OLD may go.
 """
 
@@ -20,7 +20,6 @@ from storage.cli_vault import open_place
 from storage.clock import SystemClock
 from storage.errors import ConfigError
 from storage.keyring import KEYRING
-from storage.object_url import prove
 from storage.objects import ObjectStore
 from storage.snapshot_rewrap import PARTS, Rewrapped, rewrap
 from storage.vault import Vault
@@ -36,10 +35,9 @@ def rewrap_keys(dry_run: bool, as_json: bool) -> None:
     and run again. Exit code 1: keys are left that another key has wrapped.
     """
     store, keys = open_place()
-    Vault.open(store, keys, SystemClock())  # the wrong keys are told at once
+    Vault.open(store, keys, SystemClock())  # raises WrongKey
     if not dry_run:
         _must_own_files(store)
-        prove(store)
     deed = nullcontext() if dry_run else written_down("snapshots.rewrap", None, key_id=keys.key_id)
     with deed, bar("wrapping keys", len(PARTS) + 1, hidden=as_json) as done:
         found = rewrap(store, keys, dry_run=dry_run, progress=done)

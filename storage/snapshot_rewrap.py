@@ -19,6 +19,7 @@ from enum import StrEnum
 
 from storage.key_wrap import WrappedKey
 from storage.keyring import KEYRING, NAME_CHARS, PREFIX
+from storage.object_url import prove
 from storage.objects import ObjectMissing, ObjectStore, PreconditionFailed, StoreError, StoreUnsafe
 from storage.snapshot_errors import KeyUnavailable, SnapshotCorrupt, SnapshotNewer, WrongKey
 from storage.snapshot_keys import SnapshotKeys
@@ -70,6 +71,8 @@ def rewrap(
 
     Raises StoreError and KeyUnavailable, which say nothing about keys: it can be run again at any time.
     """
+    if not dry_run:
+        prove(store)  # what ignores preconditions would lose keys that nobody can make again
     counts: Counter[Outcome] = Counter()
     problems: list[str] = []
 

@@ -10,12 +10,9 @@ from typing import Any
 
 import pytest
 
-from storage.clock import SystemClock
 from storage.key_wrap import LocalKeyWrap
-from storage.vault import Vault
 from tests.fakes.snapshot_shop import KEY, LOGIN, SECRET, SnapshotShop
-from tests.fakes.vaults import SESSION_ID, about, contents_of, stage
-from tests.s3_server import S3Server
+from tests.fakes.vaults import contents_of
 from tests.system import System
 from tests.waiting import eventually
 
@@ -96,20 +93,6 @@ def test_a_wrong_old_key_changes_nothing_and_what_is_left_is_told(tmp_path: Path
     both = {**USED, "SNAPSHOT_KEY_OLD": f"{KEY},{OTHER}"}
     assert shop.run("rewrap", **both).returncode == 0
     assert shop.run("rewrap", "--dry-run", **FORGOTTEN).returncode == 0
-
-
-def test_a_key_is_replaced_in_s3_as_well(
-    seaweed: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    store = seaweed.store(monkeypatch)
-    session = Vault.open(store, LocalKeyWrap(SECRET), SystemClock()).session(SESSION_ID)
-    assert session.save(stage(tmp_path / "staged", LOGIN), about()) is not None
-    given = {name: value for name, value in seaweed.environment.items() if value}
-    place = {**given, "SNAPSHOT_URL": store.url, "S3_ENDPOINT_URL": seaweed.url}
-    operator = SnapshotShop(tmp_path)
-    assert rewrap(operator, {**place, **USED})[1]["rewrapped"] == 2
-    assert operator.run("verify", "--all", **place, **FORGOTTEN).returncode == 0
-    store.close()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="another user's files need root")

@@ -2,6 +2,7 @@
 
 import base64
 import os
+from dataclasses import replace
 
 import pytest
 
@@ -50,18 +51,35 @@ def test_an_old_key_opens_in_its_own_context_only() -> None:
         keys.unwrap(LocalKeyWrap(TWO).wrap(KEY, "one"), "other")
 
 
-class AwayWrap(LocalKeyWrap):
-    """A service of keys that does not answer."""
+class ServiceWrap(LocalKeyWrap):
+    """As KMS: the key has more names than the one in the store, and the service may be away."""
+
+    def __init__(self, secret: bytes, *, away: bool = False) -> None:
+        super().__init__(secret)
+        self._own_id, self._away = self.key_id, away
+        self.asked = 0
 
     def unwrap(self, wrapped: WrappedKey, context: str) -> bytes:
-        raise KeyUnavailable("no answer")
+        self.asked += 1
+        if self._away:
+            raise KeyUnavailable("no answer")
+        return super().unwrap(replace(wrapped, key_id=self._own_id), context)
+
+
+def test_the_key_that_is_named_is_asked_first_and_alone() -> None:
+    service = ServiceWrap(ONE)
+    wrapped = LocalKeyWrap(TWO).wrap(KEY, "one")
+    assert SnapshotKeys(service, [LocalKeyWrap(TWO)]).unwrap(wrapped, "one") == KEY
+    assert service.asked == 0
 
 
 def test_a_service_that_is_away_makes_no_wrong_key_and_hides_no_right_one() -> None:
     wrapped = LocalKeyWrap(TWO).wrap(KEY, "one")
-    assert SnapshotKeys(AwayWrap(ONE), [LocalKeyWrap(TWO)]).unwrap(wrapped, "one") == KEY
     with pytest.raises(KeyUnavailable):
-        SnapshotKeys(LocalKeyWrap(THREE), [AwayWrap(ONE)]).unwrap(wrapped, "one")
+        SnapshotKeys(LocalKeyWrap(THREE), [ServiceWrap(ONE, away=True)]).unwrap(wrapped, "one")
+    renamed = replace(wrapped, key_id=LocalKeyWrap(ONE).key_id)
+    by_another_name = SnapshotKeys(ServiceWrap(ONE, away=True), [ServiceWrap(TWO)])
+    assert by_another_name.unwrap(renamed, "one") == KEY
 
 
 def test_every_wrong_key_is_told_by_its_setting_and_never_by_what_it_holds() -> None:
