@@ -37,9 +37,9 @@ BESIDE = ("local_storage.json", "login")
 """Of the profile's own directory: the dump of localStorage, and which login this is."""
 NEVER = frozenset({"LOCK", "DevToolsActivePort"})
 IMMUTABLE = frozenset({".ldb", ".sst"})
-"""LevelDB writes a table once and then only deletes it; IndexedDB does so with files in a .blob directory. But
-recovery gives its own table the number of one that is not in the manifest yet: a browser that opened the links
-would write to the original, whose browser then met a "truncated block read". What is staged is only read."""
+"""LevelDB writes a table once and then only deletes it; IndexedDB does so with files in a .blob directory.
+But recovery gives its own table the number of one that is not in the manifest yet: a browser that opened the
+links would write to the original, whose browser then met a "truncated block read". So they are only read."""
 STOPPED_WITHIN_SECONDS = 1.0
 """For the kernel to bring every thread to a halt; measured 4 to 8 ms with the copying."""
 STOP_POLL_SECONDS = 0.0002
