@@ -24,7 +24,7 @@ import requests
 
 from bench import processes
 from bench.machine import clean_environ
-from browser_pool.chromium import browsers_of
+from browser_pool.browser_processes import browsers_of
 from deploy.settings import ROOT
 from deploy.stack import DELIVERER, FUNCTIONS, POOL
 from tests.fakes.receiver import Receiver

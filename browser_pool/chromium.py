@@ -7,16 +7,15 @@ loopback. Playwright attaches later (`driver.py`); killing Playwright or the poo
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
 import re
-import signal
 import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from browser_pool.browser_processes import MARK, kill_group, process_started
 from browser_pool.capture import go_on
 from browser_pool.confinement import Confinement
 from browser_pool.door import Door
@@ -26,9 +25,6 @@ from browser_pool.priority import in_background
 from browser_pool.profile import Profile
 
 log = logging.getLogger(__name__)
-
-MARK = "--linkpool-profile="
-"""Chromium ignores switches it does not know; this one tells us in /proc whose browser it is."""
 
 FLAGS = [
     "--headless",
@@ -206,7 +202,7 @@ async def _when_it_listens(child: asyncio.subprocess.Process, profile: Profile) 
         started = process_started(child.pid)
         if started is None:
             raise LaunchFailed("Chromium died right after it opened its port")
-        _shut(Door(child.pid, listens.port))
+        Door(child.pid, listens.port).claim()
     except BaseException:
         kill_group(child.pid)
         await child.wait()
@@ -214,55 +210,11 @@ async def _when_it_listens(child: asyncio.subprocess.Process, profile: Profile) 
     return BrowserMark(pid=child.pid, started=started, port=listens.port)
 
 
-def _shut(door: Door) -> None:
-    """Raises LaunchFailed when somebody was there before."""
-    try:
-        if door.shut() and door.strangers():
-            raise LaunchFailed("somebody else on this machine connected to the browser before we did")
-    except OSError as error:
-        raise LaunchFailed(f"the debugging port cannot be shut: {error.strerror}") from error
-
-
 async def end(mark: BrowserMark) -> None:
     """Kill a browser that nobody is attached to, if it still runs."""
     chromium = Chromium.find(mark)
     if chromium is not None:
         await chromium.kill()
-
-
-def kill_group(pid: int) -> None:
-    """SIGKILL to a browser and its zygotes and renderers."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(pid, signal.SIGKILL)
-
-
-def process_started(pid: int) -> int | None:
-    """Start time of a process in clock ticks since boot; None when it is gone or a zombie."""
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    fields = text.rpartition(")")[2].split()
-    return None if fields[0] in "ZX" else int(fields[19])
-
-
-def browsers_of(data_dir: Path) -> dict[int, str]:
-    """pid → session id of every browser that runs on a profile below this directory."""
-    found = {}
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
-        try:
-            arguments = (entry / "cmdline").read_bytes().decode(errors="replace").split("\0")
-        except (FileNotFoundError, ProcessLookupError, PermissionError):
-            continue
-        for argument in arguments:
-            if not argument.startswith(MARK):
-                continue  # nearly all: a path costs more than the look
-            path = Path(argument.removeprefix(MARK))
-            if path.parent.parent == data_dir:
-                found[int(entry.name)] = path.name
-    return found
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
-from browser_pool.chromium import kill_group, process_started
+from browser_pool.browser_processes import kill_group, process_started
 from browser_pool.errors import BrowserGone, CaptureFailed, NotRunning, SlotError, StoreAway
 from browser_pool.holdings import Holdings
 from browser_pool.in_thread import in_thread

@@ -24,6 +24,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from browser_pool.errors import LaunchFailed
+
 log = logging.getLogger(__name__)
 
 LOOPBACK = "127.0.0.1"
@@ -71,6 +73,14 @@ class Door:
         """Let nobody in from now on; who is in stays. False where that cannot be done. Raises OSError when
         the browser is gone."""
         return self._set([(_RETURN, 0, 0, _DROP)])
+
+    def claim(self) -> None:
+        """Shut it for the first time. Raises LaunchFailed when somebody was there before."""
+        try:
+            if self.shut() and self.strangers():
+                raise LaunchFailed("somebody else on this machine connected to the browser before we did")
+        except OSError as error:
+            raise LaunchFailed(f"the debugging port cannot be shut: {error.strerror}") from error
 
     @contextmanager
     def expecting(self) -> Iterator[Source | None]:

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from browser_pool import lease_guard
+from browser_pool.browser_processes import MARK
 from browser_pool.capture import go_on
-from browser_pool.chromium import MARK
 from browser_pool.lease_guard import boot_seconds
 from browser_pool.profile import PROFILES_DIR
 

@@ -10,7 +10,8 @@ import asyncio
 import logging
 from dataclasses import replace
 
-from browser_pool.chromium import browsers_of, end, kill_group
+from browser_pool.browser_processes import browsers_of, kill_group
+from browser_pool.chromium import end
 from browser_pool.errors import NotRunning, SnapshotsOff
 from browser_pool.holdings import Holdings, is_warm
 from browser_pool.in_thread import in_thread

@@ -12,7 +12,8 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
-from browser_pool.chromium import Chromium, browsers_of
+from browser_pool.browser_processes import browsers_of
+from browser_pool.chromium import Chromium
 from browser_pool.confinement import Confinement
 from browser_pool.errors import LaunchFailed
 from browser_pool.profile import Profile

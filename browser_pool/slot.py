@@ -13,8 +13,9 @@ from datetime import timedelta
 from playwright.async_api import Browser, Error
 
 from browser_pool.bridge import MAX_WAITING_FACTS, Bridge, Eyes, FactQueue, wake
+from browser_pool.browser_processes import kill_group
 from browser_pool.browser_socket import BrowserSocket
-from browser_pool.chromium import Chromium, kill_group
+from browser_pool.chromium import Chromium
 from browser_pool.driver import Driver
 from browser_pool.errors import BrowserGone, LaunchFailed, PageUnreachable
 from browser_pool.journal import BrowserMark

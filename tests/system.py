@@ -16,7 +16,7 @@ from typing import Any, Self
 
 import requests
 
-from browser_pool.chromium import browsers_of
+from browser_pool.browser_processes import browsers_of
 from tests.fakes.receiver import Receiver
 from tests.kept_secrets import Kept, logs_below
 from tests.ports import free_port

@@ -24,7 +24,7 @@ from psycopg.rows import dict_row
 
 from bench import processes
 from bench.matrix.network import Network, Place, Service
-from browser_pool.chromium import browsers_of
+from browser_pool.browser_processes import browsers_of
 from tests.ports import free_port
 from tests.s3_server import SHARED_BUCKET, S3Server
 from tests.standin.chromium import processes_of

@@ -20,7 +20,7 @@ from typing import Self
 
 import requests
 
-from browser_pool.chromium import browsers_of
+from browser_pool.browser_processes import browsers_of
 from storage.clock import SystemClock
 from storage.database import open_database
 from storage.nodes import Nodes as Registered

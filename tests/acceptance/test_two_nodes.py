@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from browser_pool.chromium import browsers_of
+from browser_pool.browser_processes import browsers_of
 from tests.fakes.processes import free_port
 from tests.system import ROOT, System
 from tests.waiting import eventually

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from browser_pool.chromium import MARK
+from browser_pool.browser_processes import MARK
 from browser_pool.lease import MARGIN, Lease, mark_of
 from browser_pool.lease_guard import Browsers, boot_seconds
 from browser_pool.room import KEPT_BYTES, SLOT_BYTES, room
