@@ -7,6 +7,7 @@ from deploy.settings import ROOT
 
 READERS = (
     "browser_pool/config.py",
+    "browser_pool/setting_reader.py",
     "deploy/registry_mirror.py",
     "deploy/settings.py",
     "functions/config.py",
