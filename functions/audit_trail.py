@@ -19,7 +19,7 @@ from functions.core_services import CoreServices
 from storage import audit_deed
 from storage.audit import ActorKind, AuditEntry, AuditLog, AuditOutcome, mask_address
 from storage.audit_deed import Deed
-from storage.deliveries import is_delivery_id
+from storage.delivery import is_delivery_id
 from storage.ids import is_id
 from storage.sessions import Session
 

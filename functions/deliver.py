@@ -26,7 +26,8 @@ from storage import logs
 from storage.attempts import Tried
 from storage.clock import Clock, SystemClock
 from storage.database import Database, bring_up_to_date, open_database
-from storage.deliveries import Deliveries, Delivery
+from storage.deliveries import Deliveries
+from storage.delivery import Delivery
 from storage.errors import ConfigError
 from storage.nodes import Nodes
 from storage.retention import Retention

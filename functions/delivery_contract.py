@@ -23,7 +23,7 @@ from functions.contract import (
 from functions.event_answers import PUBLIC_TYPES, PublicType
 from functions.session_requests import Nothing
 from functions.webhook_requests import Replay
-from storage.deliveries import DeliveryStatus
+from storage.delivery import DeliveryStatus
 
 
 class Delivery(Answer):

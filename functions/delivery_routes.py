@@ -15,7 +15,7 @@ from functions.session_requests import Nothing
 from functions.webhook_requests import Replay
 from storage.attempts import Attempt
 from storage.clock import to_wire
-from storage.deliveries import Delivery, DeliveryStatus
+from storage.delivery import Delivery, DeliveryStatus
 from storage.errors import NotFound
 from storage.events import INTERNAL, EventType
 from storage.ids import is_id

@@ -22,7 +22,7 @@ from functions.problems import Problem
 from functions.services import Services
 from storage.ages import age_text
 from storage.clock import from_wire, to_wire
-from storage.deliveries import is_delivery_id
+from storage.delivery import is_delivery_id
 from storage.errors import Conflict, LinkpoolError, NotFound, PoolRefused, PoolUnreachable
 from storage.events import EventType
 from storage.ids import is_id

@@ -21,7 +21,8 @@ from functions.webhook_sender import body_of
 from storage.attempts import LONGEST_ANSWER_BYTES
 from storage.circuit import FAILURES_TO_OPEN, FIRST_PAUSE, LONGEST_PAUSE, QUICK
 from storage.clock import to_wire
-from storage.deliveries import QUICK_TURNS, SLOW_TURNS, Delivery, DeliveryStatus
+from storage.deliveries import QUICK_TURNS, SLOW_TURNS
+from storage.delivery import Delivery, DeliveryStatus
 from storage.events import INTERNAL, EventType, NodeEvent
 from storage.lifecycle import after_event
 from storage.models import LINKED, SessionStatus

@@ -20,7 +20,7 @@ from functions.guarded_http import AddressRefused, GuardedHttp
 from functions.qr_image import qr_png
 from functions.retry_schedule import read_retry_after
 from storage.clock import Clock, from_wire, to_wire
-from storage.deliveries import Delivery
+from storage.delivery import Delivery
 
 USER_AGENT = "linkpool-webhooks/1"
 GONE = 410

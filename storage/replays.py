@@ -12,7 +12,7 @@ from typing import Any
 
 from storage.clock import Clock, to_wire
 from storage.database import Database
-from storage.deliveries import Delivery
+from storage.delivery import Delivery
 from storage.endpoints import Endpoints
 from storage.errors import Conflict, NotFound
 

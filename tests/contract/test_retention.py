@@ -11,7 +11,7 @@ from storage.attempts import Tried
 from storage.audit import AuditFilter, AuditLog
 from storage.chats import Chat
 from storage.database import is_postgres
-from storage.deliveries import DeliveryStatus
+from storage.delivery import DeliveryStatus
 from storage.endpoints import Endpoints
 from storage.events import EventType
 from storage.models import SessionStatus, Wanted
