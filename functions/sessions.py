@@ -7,7 +7,7 @@ heals by itself. Only events change the status.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from functions.event_intake import EventIntake
 from functions.links import Links
@@ -16,25 +16,19 @@ from functions.phone_numbers import normalise
 from functions.placer import Placer
 from functions.pool_client import PoolClient
 from functions.session_requests import NewSession
-from functions.specs import spec_of
+from functions.session_starts import SessionStarts
 from storage.clock import Clock
 from storage.database import Database
 from storage.errors import Conflict
-from storage.events import NodeEvent
 from storage.idempotency import IdempotencyKey
-from storage.ids import new_id
-from storage.models import ENDED, FINAL, LINKED, SessionStatus, Wanted
+from storage.models import ENDED, FINAL, LINKED, SessionStatus
 from storage.nodes import Nodes
-from storage.quotas import QuotaTable
 from storage.registry import Registry
 from storage.same_account import same_account
 from storage.sessions import Session
 from storage.workspaces import Workspace, Workspaces
 
 log = logging.getLogger(__name__)
-
-NODES_TRIED = 3
-"""For one start. Each that hangs costs a timeout, and the next callers none."""
 
 RESTARTABLE = ENDED - FINAL
 _BEFORE_QR = frozenset({SessionStatus.CREATED, SessionStatus.QUEUED, SessionStatus.STARTING})
@@ -71,52 +65,28 @@ class Sessions:
         links: Links,
         clock: Clock,
     ) -> None:
-        self._database = database
         self._registry = registry
         self._calls = NodeCalls(nodes, intake)
-        self._workspaces = workspaces
-        self._nodes = nodes
         self._pool = pool
         self._links = links
         self._clock = clock
-        self._quotas = QuotaTable(database)
-        self._placer = placer
+        self._starts = SessionStarts(
+            database=database,
+            registry=registry,
+            workspaces=workspaces,
+            nodes=nodes,
+            placer=placer,
+            calls=self._calls,
+            pool=pool,
+            links=links,
+            clock=clock,
+        )
 
     def create(
         self, workspace: Workspace, wanted: NewSession, idempotency: IdempotencyKey | None = None
     ) -> Created:
         """A new session, on its way to a QR unless `start` is false."""
-        now = self._clock.now()
-        session_id = new_id(now)
-        session = Session(
-            id=session_id,
-            workspace_id=workspace.id,
-            created_at=now,
-            last_activity_at=now,
-            reference=wanted.reference,
-            metadata=wanted.metadata,
-            keep_alive=wanted.keep_alive,
-            region=wanted.region,
-            proxy=wanted.proxy,
-            locale=wanted.locale,
-            return_url=wanted.return_url,
-            webhook_url=wanted.webhook_url,
-            requested_phone=wanted.phone,
-            expected_phone=wanted.expected_phone,
-            link_token_hash=self._links.token_hash(session_id, link_seq=1),
-            link_expires_at=now + self._links.ttl,
-        )
-        if wanted.start:
-            node_id = self._choose(session)
-            session = replace(session, wanted=Wanted.OPEN, generation=1, start_seq=1, node_id=node_id)
-        with self._database.transaction():
-            session, new = self._registry.create(session, idempotency)
-            if new:
-                self._quotas.check(workspace.id, starts=wanted.start)
-            if new and session.node_id is not None:
-                self._nodes.expect_one_more(session.node_id)
-            if new and wanted.webhook_url is not None:
-                self._workspaces.add_endpoint(workspace.id, wanted.webhook_url, session.id)
+        session, new = self._starts.first(workspace, wanted, idempotency)
         if not new or not wanted.start:
             return Created(session=session, new=new, reached_node=True)
         session, reached_node = self._run(session)
@@ -243,21 +213,10 @@ class Sessions:
 
     # ── how ──────────────────────────────────────────────────────────────────
 
-    def _choose(self, session: Session) -> str | None:
-        if session.linked and session.node_id is not None:
-            # its login lies on that machine's disk; anywhere else it would seem logged out
-            return session.node_id
-        node = self._placer.choose(session)
-        return None if node is None else node.id
-
     def _restart(
         self, session: Session, phone_number: str | None, idempotency: IdempotencyKey | None = None
     ) -> Created:
-        node_id = self._choose(session)
-        with self._database.transaction():
-            restarted, new = self._registry.request_restart(session.id, node_id, phone_number, idempotency)
-            if new and not session.linked and (session.status in ENDED or not session.started):
-                self._quotas.check(session.workspace_id, starts=True)
+        restarted, new = self._starts.again(session, phone_number, idempotency)
         if not new:
             return Created(session=restarted, new=False, reached_node=True)
         self._renew_link(session)
@@ -273,21 +232,4 @@ class Sessions:
         if session.node_id is None:
             log.warning("no_live_node", extra={"session_id": session.id})
             return session, False
-
-        def begin(url: str) -> list[NodeEvent]:
-            return self._pool.run(url, spec_of(session))
-
-        tried: frozenset[str] = frozenset()
-        while not self._calls.tell(session, begin):
-            assert session.node_id is not None
-            tried |= {session.node_id}
-            node = (
-                None if session.linked or len(tried) >= NODES_TRIED else self._placer.choose(session, tried)
-            )
-            if node is None:
-                return self._registry.sessions.get(session.id), False
-            # what the first one did of it, if anything, is stale now, and its next heartbeat ends it
-            session = self._registry.placements.give(session.id, session.node_id, node.id)
-            if session.node_id != node.id:
-                return session, False
-        return self._registry.sessions.get(session.id), True
+        return self._starts.call(session)
