@@ -18,17 +18,14 @@ from functions.contract import (
     text_filter,
 )
 from functions.error_codes import NODE_CODES
-from functions.session_answers import (
+from functions.session_answers import ChatPage, ChatSync, Session, SessionPage
+from functions.session_examples import (
     CHATS_EXAMPLE,
     CREATED_EXAMPLE,
     LINKED_EXAMPLE,
     PAIRING_EXAMPLE,
     STARTED_EXAMPLE,
     SYNC_EXAMPLE,
-    ChatPage,
-    ChatSync,
-    Session,
-    SessionPage,
     example_in,
 )
 from functions.session_requests import NewSession, Nothing, PairingRequest
