@@ -16,19 +16,10 @@ from typing import Any
 
 from aiohttp import web
 
-from browser_pool.call_guard import CallGuard, Replayed
-from browser_pool.chat_list import TooManyChats
+from browser_pool.call_guard import CallGuard
+from browser_pool.control_problems import problem, problem_of
 from browser_pool.departures import Departures
 from browser_pool.diagnosis import diagnoses, packed
-from browser_pool.errors import (
-    BrowserGone,
-    CaptureFailed,
-    NotRunning,
-    PageBroken,
-    SlotError,
-    SnapshotsOff,
-    StoreAway,
-)
 from browser_pool.in_thread import in_thread
 from browser_pool.memory_watch import MB, MemoryWatch
 from browser_pool.outbox import Outbox
@@ -36,11 +27,9 @@ from browser_pool.pool import Pool
 from browser_pool.session_runner import SessionRunner
 from browser_pool.vitals import Vitals
 from storage import logs
-from storage.errors import BadMessage, Untrusted
+from storage.errors import BadMessage
 from storage.ids import is_id
 from storage.node_protocol import SessionSpec
-from storage.objects import StoreError
-from storage.snapshot_errors import SnapshotError
 
 log = logging.getLogger(__name__)
 
@@ -50,12 +39,6 @@ MOST_DIAGNOSES = 5
 OPEN = frozenset({"/health", "/livez", "/readyz"})
 """Probes: counts and shares, nothing of any session."""
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-def problem(status: int, code: str, detail: str) -> web.Response:
-    """An error as problem+json."""
-    body = {"type": "about:blank", "title": code, "status": status, "code": code, "detail": detail}
-    return web.json_response(body, status=status, content_type="application/problem+json")
 
 
 class ControlApi:
@@ -107,33 +90,10 @@ class ControlApi:
                 body = await request.read()
                 self._calls.check(request.headers, request.method, request.rel_url.raw_path, body)
             return await self._answer(request, handler)
-        except Replayed as error:
-            return problem(401, "replayed", str(error))
-        except Untrusted as error:
-            return problem(401, "unauthorized", str(error))
-        except BadMessage as error:
-            return problem(400, "invalid_request", str(error))
-        except NotRunning as error:
-            return problem(404, "not_running", str(error))
-        except TooManyChats as error:
-            return problem(422, "too_many_chats", str(error))
-        except SnapshotsOff as error:
-            return problem(409, "snapshots_off", str(error))
-        except (StoreError, StoreAway) as error:
-            return problem(503, "store_unavailable", str(error))
-        except SnapshotError as error:
-            return problem(500, "snapshot_failed", str(error))
-        except CaptureFailed as error:
-            return problem(503, "capture_failed", str(error))
-        except PageBroken as error:
-            return problem(502, "page_broken", str(error))
-        except (BrowserGone, SlotError) as error:
-            return problem(503, "browser_gone", str(error))
-        except web.HTTPException as error:
-            return problem(
-                error.status, (error.reason or "error").lower().replace(" ", "_"), error.text or ""
-            )
-        except Exception:
+        except Exception as error:
+            expected = problem_of(error)
+            if expected is not None:
+                return expected
             log.exception("control_api_failed", extra={"path": request.path})
             return problem(500, "internal_error", "the node failed; its log has the traceback")
 
