@@ -8,22 +8,20 @@ from collections.abc import Callable
 
 from browser_pool.awake_session import AwakeSession
 from browser_pool.browser_run import BrowserRun
-from browser_pool.diagnosis import Failure, write_diagnosis
-from browser_pool.errors import BrowserGone, LoginLost, NotRunning, PageHostile, SlotError
+from browser_pool.errors import BrowserGone, NotRunning, PageHostile, SlotError
 from browser_pool.in_thread import in_thread
 from browser_pool.journal import JournalEntry
 from browser_pool.link_tracker import LinkTracker
 from browser_pool.login_keeper import LoginKeeper
 from browser_pool.outcome import Report
-from browser_pool.priority import bring_to_front
 from browser_pool.profile import Profile
 from browser_pool.ref_clock import RefClock
-from browser_pool.restart_policy import RestartPolicy
 from browser_pool.session_calls import SessionCalls
+from browser_pool.session_failures import SessionFailures
 from browser_pool.session_ledger import SessionLedger
 from browser_pool.warm_slot import Warmth
+from browser_pool.warm_start import WarmStart
 from browser_pool.workshop import Workshop
-from storage.clock import to_wire
 from storage.events import EventType
 from storage.models import LINKED, Phase, ReasonCode, SessionStatus
 from storage.node_protocol import SessionSpec
@@ -44,13 +42,12 @@ class SessionRunner:
         """`close`, `kill` or `detach` has been called: whoever called it owns what is left."""
         self._shop = shop
         self._profile = profile
-        self._warmth = warmth
         self._tracker = _new_tracker(shop, entry) if warmth is None else warmth.tracker
         self._link = self._tracker.link
         self._ledger = SessionLedger(shop, self._link, profile, entry.spec, entry.browser)
-        self._policy = RestartPolicy(shop.clock)
         self._run = BrowserRun(shop, profile, self._tracker, self._ledger)
         self._run.page.pairing_for = entry.spec.phone_number
+        self._warm = None if warmth is None else WarmStart(warmth, shop, self._ledger, self._run)
         self._task: asyncio.Task[None] | None = None
         self.calls = SessionCalls(shop.clock, self._tracker, self._ledger, self._run, self._is_over)
         """What may be asked of its page."""
@@ -59,6 +56,7 @@ class SessionRunner:
         )
         """As the snapshotter sees it."""
         self._logins = LoginKeeper(shop, profile, self._link, self._ledger)
+        self._failures = SessionFailures(shop, self._tracker, self._ledger, self._run, self._logins)
         self._ledger.heard = self._on_event
 
     @property
@@ -91,31 +89,21 @@ class SessionRunner:
 
     def _on_event(self, report: Report) -> None:
         if report.type in CONNECTED_AGAIN:
-            self._policy.is_well()
+            self._failures.is_well()
             self._logins.came_back()
         if report.type is EventType.SESSION_READY and self._shop.snapshotter is not None:
             self._shop.snapshotter.save_soon(self.awake)
 
     def start(self, on_end: Callable[[SessionRunner], None]) -> None:
         """Begin at once: when this returns, the wish is in the journal and the first event is written."""
-        if self._warmth is not None:
-            self._take_over(self._warmth)
+        if self._warm is not None:
+            self._warm.take_over()
         else:
             self._ledger.remember()
             if self._ledger.mark is None and not self._shop.starts.is_full:
                 self._run.say_starting(Phase.LAUNCHING)
         self._task = asyncio.create_task(self._live(), name=f"session-{self.spec.id}")
         self._task.add_done_callback(lambda _: on_end(self))
-
-    def _take_over(self, warmth: Warmth) -> None:
-        """Begin with a warm slot's browser and, when it is alive, its QR."""
-        self._run.slot, self._ledger.mark = warmth.slot, warmth.slot.mark
-        self._tracker.adopted(self._shop.qr_timeout)
-        if warmth.ref is None or warmth.expires_at is None:
-            self._run.say_starting(Phase.WAITING_FOR_QR)
-            return
-        shown = {"ref": warmth.ref, "expires_at": to_wire(warmth.expires_at)}
-        self._ledger.write(self._link.report(EventType.QR_CODE_GENERATED, **shown))
 
     def adopt(self, spec: SessionSpec) -> None:
         """The same run under a newer generation, or with a wish that needs no restart."""
@@ -158,68 +146,22 @@ class SessionRunner:
                 self._ledger.stir()  # no event tells that it can be asked again
             else:
                 self._ledger.mark = None
-                self._lost(ReasonCode.BROWSER_CRASH)
+                self._failures.browser_lost(ReasonCode.BROWSER_CRASH)
         if run.slot is None:
             self._profile.settle()
             await self._logins.provide()
             await run.open(self.spec.proxy)
-        elif self._warmth is not None:
-            warmth, self._warmth = self._warmth, None
-            await self._start_warm(warmth)
+        elif self._warm is not None:
+            warm, self._warm = self._warm, None
+            await warm.go_on()
         await run.follow(lambda: False)
-
-    async def _start_warm(self, warmth: Warmth) -> None:
-        await asyncio.to_thread(bring_to_front, warmth.slot.mark.pid)
-        if warmth.parked:
-            await self._run.page.refresh_ref()
-        phone_number, self._run.page.pairing_for = self._run.page.pairing_for, None
-        if phone_number is not None and warmth.ref is not None:
-            await self._run.page.try_pairing(phone_number)
-        else:
-            self._run.page.pairing_for = phone_number
 
     async def _after_failure(self, error: SlotError) -> None:
         extra = {"session_id": self.spec.id, "reason_code": error.reason.value, "why": str(error)[:300]}
         log.warning("slot_failed", extra=extra)
-        self._shop.metrics.browser_failed(error.reason)
-        pause = self._policy.pause_before_next(error, linked=self._link.is_linked)
-        if isinstance(error, LoginLost) and self._logins.try_another():
-            pause = 0.0
-        slot = self._run.slot
-        if pause is None and slot is not None and self._shop.web_versions.offers_another_try(slot.load):
-            pause = 0.0
-        if pause is None:
-            await self._write_diagnosis(error)
-        await self._run.drop()
-        self._lost(error.reason)
-        self._run.failed_before = error.reason
-        if pause is None:
-            reason = {"reason_code": error.reason, "message": str(error)[:300]}
-            self._ledger.write(self._link.report(EventType.SESSION_FAILED, **reason))
-            self._run.ended = True
-        else:
+        pause = await self._failures.end_browser(error)
+        if pause is not None:
             await asyncio.sleep(pause)
-
-    async def _write_diagnosis(self, error: SlotError) -> None:
-        shop, phase = self._shop, self._ledger.phase
-        failure = Failure(
-            session_id=self.spec.id,
-            reason_code=error.reason.value,
-            why=str(error),
-            linked=self._link.is_linked or self._link.has_login,
-            chromium=shop.slots.user_agent.version,
-            phases={
-                "status": self.status.value,
-                "phase": None if phase is None else phase.value,
-                "start_ms": self._ledger.timer.parts,
-            },
-        )
-        await write_diagnosis(shop.data_dir, shop.clock, failure, self._run.slot)
-
-    def _lost(self, reason: ReasonCode) -> None:
-        for outcome in self._tracker.browser_lost(reason):
-            if isinstance(outcome, Report):
-                self._ledger.write(outcome)
 
     async def _clean_up(self) -> None:
         """The session is over. A login that may still be good stays on disk for the operator."""
