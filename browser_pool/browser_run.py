@@ -28,10 +28,11 @@ from browser_pool.page_calls import PageCalls
 from browser_pool.profile import Profile
 from browser_pool.session_ledger import Ledger
 from browser_pool.slot import Slot
-from browser_pool.start_queue import NOBODY, Place
+from browser_pool.start_progress import StartProgress
+from browser_pool.start_queue import NOBODY
 from browser_pool.workshop import Workshop
 from storage.events import EventType
-from storage.models import Phase, ReasonCode, SessionStatus
+from storage.models import Phase
 
 log = logging.getLogger(__name__)
 
@@ -56,10 +57,9 @@ class BrowserRun:
         self._tracker = tracker
         self._link = tracker.link
         self._ledger = ledger
+        self.progress = StartProgress(tracker.link, ledger)
         self.page = PageCalls(shop.clock, tracker.link, ledger, self.living_slot)
         self._page_spoke = False
-        self.failed_before: ReasonCode | None = None
-        """Why the browser before this one could not go on; told with the next start."""
 
     @property
     def _id(self) -> str:
@@ -78,9 +78,9 @@ class BrowserRun:
 
     async def open(self, proxy: str | None) -> None:
         """Start a browser and bring its page to a QR, or to the login in its profile. Raises SlotError."""
-        async with self._shop.starts.turn(self._ledger.workspace, self._on_place) as permit:
+        async with self._shop.starts.turn(self._ledger.workspace, self.progress.say_place) as permit:
             self._ledger.timer.begin()
-            self.say_starting(Phase.LAUNCHING)
+            self.progress.say_starting(Phase.LAUNCHING)
             async with self._shop.golden.trial(self._profile, permit):
                 shop, nobodys = self._shop, self._ledger.workspace == NOBODY
                 slot = await Slot.open(
@@ -88,7 +88,7 @@ class BrowserRun:
                 )
                 self.slot, self._ledger.mark = slot, slot.mark
                 self._ledger.timer.mark("launch")
-                self.say_starting(Phase.LOADING)
+                self.progress.say_starting(Phase.LOADING)
                 with self._shop.web_versions.trial(slot.load):
                     await self._load(slot)
                     self._ledger.timer.mark("load")
@@ -125,7 +125,7 @@ class BrowserRun:
 
     async def _first_qr(self, slot: Slot) -> None:
         if not self._link.shows_qr and slot is self.slot:
-            self.say_starting(Phase.WAITING_FOR_QR)
+            self.progress.say_starting(Phase.WAITING_FOR_QR)
         limit = self._shop.first_qr_timeout.total_seconds()
         try:
             async with asyncio.timeout(limit):
@@ -257,21 +257,3 @@ class BrowserRun:
         """An earlier pool's browser, that we had not looked into yet."""
         if self._ledger.mark is not None:
             await chromium.end(self._ledger.mark)
-
-    # ---- telling how the start goes
-
-    def say_starting(self, phase: Phase) -> None:
-        """Honest progress, once for each phase."""
-        if self._ledger.phase is phase and self._link.status is SessionStatus.STARTING:
-            return
-        if self._link.is_linked:
-            self._ledger.write(self._link.report(EventType.SESSION_PROGRESSED, phase=phase))
-            return
-        reason, self.failed_before = self.failed_before, None
-        why = {} if reason is None else {"failed_before": reason}
-        self._ledger.write(self._link.report(EventType.SESSION_STARTING, phase=phase, **why))
-
-    def _on_place(self, place: Place) -> None:
-        if self._link.status in (SessionStatus.CREATED, SessionStatus.QUEUED):
-            waits = {"position": place.position, "estimated_wait_ms": place.estimated_wait_ms}
-            self._ledger.write(self._link.report(EventType.SESSION_QUEUED, **waits))

@@ -54,7 +54,7 @@ class SessionFailures:
             await self._write_diagnosis(error)
         await self._run.drop()
         self.browser_lost(error.reason)
-        self._run.failed_before = error.reason
+        self._run.progress.failed_before = error.reason
         if pause is None:
             reason = {"reason_code": error.reason, "message": str(error)[:300]}
             self._ledger.write(self._link.report(EventType.SESSION_FAILED, **reason))

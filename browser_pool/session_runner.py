@@ -101,7 +101,7 @@ class SessionRunner:
         else:
             self._ledger.remember()
             if self._ledger.mark is None and not self._shop.starts.is_full:
-                self._run.say_starting(Phase.LAUNCHING)
+                self._run.progress.say_starting(Phase.LAUNCHING)
         self._task = asyncio.create_task(self._live(), name=f"session-{self.spec.id}")
         self._task.add_done_callback(lambda _: on_end(self))
 

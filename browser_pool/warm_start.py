@@ -33,7 +33,7 @@ class WarmStart:
         self._run.slot, self._ledger.mark = warmth.slot, warmth.slot.mark
         self._tracker.adopted(self._shop.qr_timeout)
         if warmth.ref is None or warmth.expires_at is None:
-            self._run.say_starting(Phase.WAITING_FOR_QR)
+            self._run.progress.say_starting(Phase.WAITING_FOR_QR)
             return
         shown = {"ref": warmth.ref, "expires_at": to_wire(warmth.expires_at)}
         self._ledger.write(self._tracker.link.report(EventType.QR_CODE_GENERATED, **shown))
