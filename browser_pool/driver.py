@@ -113,7 +113,8 @@ class Driver:
                 headers = None if source is None else {SOURCE_HEADER: f"{source.address}:{source.port}"}
                 return await playwright.chromium.connect_over_cdp(address, headers=headers)
         except Error as error:
-            raise BrowserGone(f"cannot attach to a browser: {error.message}") from error
+            # the lines after the first are Playwright's own log, with the address of the browser
+            raise BrowserGone(f"cannot attach to a browser: {error.message.splitlines()[0]}") from error
         except OSError as error:
             raise BrowserGone(f"cannot attach to a browser: {error.strerror}") from error
         except Exception as error:
