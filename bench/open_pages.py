@@ -27,6 +27,7 @@ _AGENT = (
     "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36"
 )
 ANSWER_WITHIN = 10.0  # seconds, as on the page
+REFUSED_WAIT = 1.0  # seconds, what Retry-After says
 
 
 @dataclass
@@ -40,6 +41,8 @@ class OpenPage:
     etag: str
     wait: float
     """Seconds between an answer and the next question."""
+    refused: int = 0
+    """Times that the server was overloaded; the page asks again, as the script on it does."""
     socket: socket.socket | None = None
     asked_at: float = 0.0
     received: bytearray = field(default_factory=bytearray)
@@ -93,6 +96,11 @@ class OpenPage:
         if not separator:
             return False
         status = head[9:12]
+        if status == b"503" and b"overloaded" in body:
+            self.refused += 1
+            self.wait = REFUSED_WAIT
+            self.close()
+            return True
         if status not in {b"200", b"304"}:
             raise BadAnswers(head.split(b"\r\n")[0].decode(errors="replace"))
         length = _LENGTH.search(head)
@@ -121,11 +129,14 @@ class Polled:
     seconds: float
     lost: int
     """Connections that ended without an answer; the page asks again."""
+    refused: int
+    """Answered with 503 at once, among the answers."""
 
 
 def poll(pages: list[OpenPage], seconds: float) -> Polled:
     """Keep the pages open for so long. Their first polls are spread over one wait. Raises BadAnswers."""
     began = time.perf_counter()
+    refused = sum(page.refused for page in pages)
     due = [(began + page.wait * place / len(pages), place) for place, page in enumerate(pages)]
     heapq.heapify(due)
     answers: list[float] = []
@@ -152,4 +163,9 @@ def poll(pages: list[OpenPage], seconds: float) -> Polled:
                     heapq.heappush(due, (time.perf_counter() + page.wait, key.data))
         for key in selector.get_map().values():
             pages[key.data].close()  # its answer is under way, and would be taken for the next one
-    return Polled(answers=answers, seconds=time.perf_counter() - began, lost=lost)
+    return Polled(
+        answers=answers,
+        seconds=time.perf_counter() - began,
+        lost=lost,
+        refused=sum(page.refused for page in pages) - refused,
+    )

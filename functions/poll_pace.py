@@ -13,8 +13,8 @@ from functions.link_view import POLL_QUEUE, POLL_SCAN
 from storage.clock import Clock
 
 POLLS_PER_SECOND = 800
-"""Of one process. A poll costs it 0.4 ms of CPU (bench: poll_cpu), so this is a third of a core; the rest is
-for those who create sessions and for the nodes."""
+"""Of one process. A poll costs it 0.6 ms of CPU (bench: poll_cpu), so this is half of a core; the rest is for
+those who create sessions and for the nodes."""
 SLOWEST = timedelta(seconds=3)
 """What the seeds polled by; a page that looks less often seems dead."""
 _WINDOW_SECONDS = 1.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bench import open_pages
 from bench.bench import Bench
 from bench.functions_alone import running
+from bench.loader import BadAnswers
 from bench.ours import free_ports
 from bench.results import Side
 
@@ -18,7 +19,8 @@ def run(bench: Bench) -> None:
     """Rows poll_cpu and poll_answer: one gunicorn worker held to one core, SQLite, a session for each page.
 
     CPU is that of gunicorn with its master, by the polls of a batch; batches of 50 pages at their own pace,
-    and of 1,000 at the pace that the server gives them.
+    and of 1,000 at the pace that the server gives them. Until it has told them, they ask for twice of what
+    one core does, and are refused for a second or two. After that nobody is: raises BadAnswers.
     """
     with bench.step("polls"), running(bench.place(), *free_ports(1)) as functions:
         pages = functions.open_pages(MANY)
@@ -29,6 +31,8 @@ def run(bench: Bench) -> None:
                 before = functions.cpu_seconds()
                 met = open_pages.poll(pages[:count], bench.plan.read_seconds)
                 used = functions.cpu_seconds() - before
+                if met.refused:
+                    raise BadAnswers(f"{met.refused} of {len(met.answers)} polls were refused")
                 bench.results.add(Side.OURS, "poll_cpu", count, used / len(met.answers))
                 if count == MANY:
                     bench.results.add(Side.OURS, "poll_answer", count, *met.answers)
