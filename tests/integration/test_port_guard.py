@@ -71,7 +71,9 @@ async def main(directory):
         find_executable(None), Profile(directory, "one"), confinement, "Test", None, background=False
     )
     try:
-        met = {str(uid): (await try_as(uid, browser.mark.port)).value for uid in (None, 65534, 60900, 60901)}
+        who = (None, 65534, 60900, 60901)
+        found = await asyncio.gather(*(try_as(uid, browser.mark.port) for uid in who))
+        met = {str(uid): one.value for uid, one in zip(who, found)}
     finally:
         await browser.kill()
     print(json.dumps(met))
