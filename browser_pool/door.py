@@ -29,6 +29,8 @@ from browser_pool.errors import LaunchFailed
 log = logging.getLogger(__name__)
 
 LOOPBACK = "127.0.0.1"
+DRAWS = 20
+"""Of ports, some of which are taken."""
 ANSWERS_WITHIN_SECONDS = 0.05
 """A connection over loopback is there when connect(2) returns; one that is filtered is never answered."""
 NOT_POSSIBLE = frozenset({errno.EPERM, errno.EACCES, errno.ENOSYS})
@@ -55,9 +57,26 @@ class Source(NamedTuple):
 
     @classmethod
     def draw(cls) -> Source:
-        """By lot: all of 127.0.0.0/8 is this machine, and any user may come from anywhere in it."""
+        """By lot: all of 127.0.0.0/8 is this machine, and any user may come from anywhere in it. Where it was
+        taken out of the routes, as in some network namespaces, only the port is by lot."""
         host = secrets.randbelow(2**24 - 4) + 2
-        return cls(socket.inet_ntoa(struct.pack("!I", 0x7F000000 + host)), 1024 + secrets.randbelow(64512))
+        for address in (socket.inet_ntoa(struct.pack("!I", 0x7F000000 + host)), LOOPBACK):
+            for _ in range(DRAWS):
+                source = cls(address, 1024 + secrets.randbelow(64512))
+                if (failed := _bind_error(source)) is None:
+                    return source
+                if failed == errno.EADDRNOTAVAIL:
+                    break
+        raise OSError(errno.EADDRINUSE, "no port of this machine is free to connect from")
+
+
+def _bind_error(source: Source) -> int | None:
+    with socket.socket() as tried:
+        try:
+            tried.bind(source)
+        except OSError as error:
+            return error.errno
+    return None
 
 
 class Door:

@@ -130,6 +130,23 @@ def test_what_its_browser_opens_and_closes_meanwhile_does_no_harm() -> None:
         process.kill()
 
 
+NARROW = """
+import sys
+from browser_pool.door import LOOPBACK, Source
+from browser_pool.door_trial import door_holds
+assert {Source.draw().address for _ in range(5)} == {LOOPBACK}
+assert door_holds(None)
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_where_only_one_loopback_address_is_routed_the_port_is_by_lot() -> None:
+    lo = "ip link set lo up && ip route del local 127.0.0.0/8 dev lo table local"
+    command = ["unshare", "--net", "sh", "-c", f'{lo} && exec "$@"', "sh", sys.executable, "-c", NARROW]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 class Shop:
     """What a browser needs to start."""
 
