@@ -34,8 +34,8 @@ DRAWS = 20
 ANSWERS_WITHIN_SECONDS = 0.05
 """A connection over loopback is there when connect(2) returns; one that is filtered is never answered."""
 NOT_POSSIBLE = frozenset({errno.EPERM, errno.EACCES, errno.ENOSYS})
-"""Not to us, here: a duplicate of another user's socket takes CAP_SYS_PTRACE, a filter takes CAP_NET_ADMIN on
-Linux 6.18 (on 6.1 anybody may set one), and containers and systemd forbid the call itself."""
+"""Not to us, here: a duplicate of another user's socket takes CAP_SYS_PTRACE, a filter takes CAP_NET_ADMIN
+(measured on Linux 6.18; socket(7) names no right), and containers and systemd forbid the call itself."""
 _SYS_PIDFD_GETFD = 438
 _SO_ATTACH_FILTER = 26
 _CONNECTED = {"01", "03"}
